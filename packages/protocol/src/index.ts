@@ -1,1 +1,17 @@
-export {};
+export { encodeMessage, parseAgentMessage, parseNodeMessage } from './codec.ts';
+export { ProtocolError, type ProtocolErrorCode } from './error.ts';
+export { decodeOutputFrame, encodeOutputFrame, type OutputFrame, type OutputStream } from './frames.ts';
+export { limits } from './limits.ts';
+export type {
+  AgentEngine,
+  AgentMessage,
+  Assignment,
+  ContainerState,
+  ExitedState,
+  Hello,
+  NodeMessage,
+  Offer,
+  StreamOffsets,
+  Welcome,
+} from './messages.ts';
+export { negotiateVersion, supportedVersions } from './version.ts';
