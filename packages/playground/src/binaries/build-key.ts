@@ -22,7 +22,8 @@ export function goFlags(release: KubernetesRelease): GoFlags {
     `-X ${version}.gitMinor=${minor}`,
   ].join(' ');
   return {
-    args: ['-trimpath', `-modfile=${release.moduleFile}`, '-ldflags', ldflags],
+    // No VCS stamp: it would make another binary of each commit, and needs git.
+    args: ['-trimpath', '-buildvcs=false', `-modfile=${release.moduleFile}`, '-ldflags', ldflags],
     // A go.work above the checkout is somebody else's and would replace our module graph.
     environment: { CGO_ENABLED: '0', GOWORK: 'off' },
   };

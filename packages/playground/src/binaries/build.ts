@@ -5,7 +5,7 @@ import { PlaygroundError } from '../error.ts';
 import { buildKey, cacheDirectory, goFlags } from './build-key.ts';
 import { acquireBuildLock } from './build-lock.ts';
 import { checkGo } from './go.ts';
-import { runGoBuild } from './go-build.ts';
+import { type GoBuild, runGoBuild } from './go-build.ts';
 import { type KubernetesRelease, sourceDirectory } from './kubernetes-release.ts';
 import { pruneBuilds } from './prune-builds.ts';
 
@@ -34,34 +34,34 @@ export async function buildKube(release: KubernetesRelease, options: BuildOption
   if (await useCached(binary)) return binary;
 
   const go = await checkGo(environment);
-  await using _lock = await acquireBuildLock(join(builds, `${key}.lock`), {
-    signal,
-    onWait: (holder) => log(`waiting for ${holder}, which is building Kubernetes ${release.gitVersion}`),
-  });
-  if (await useCached(binary)) return binary;
-
-  log(`building Kubernetes ${release.gitVersion} with ${go}; only the first time, about five minutes on two cores`);
-  const unfinished = join(builds, `${key}.new-${process.pid}`);
   try {
-    await mkdir(unfinished, { recursive: true });
-    const started = performance.now();
-    await runGoBuild({
-      args: [...flags.args, '-o', join(unfinished, 'kube'), '.'],
-      source,
-      environment: { ...environment, ...flags.environment },
+    await using _lock = await acquireBuildLock(join(builds, `${key}.lock`), {
       signal,
-      log,
+      onWait: (holder) => log(`waiting for ${holder}, which is building Kubernetes ${release.gitVersion}`),
     });
-    await moveIntoPlace(unfinished, join(builds, key));
+    if (await useCached(binary)) return binary;
+    log(`building Kubernetes ${release.gitVersion} with ${go}; only the first time, about five minutes on two cores`);
+    const started = performance.now();
+    const build = { args: flags.args, source, environment: { ...environment, ...flags.environment }, signal, log };
+    await buildInto(join(builds, key), build);
     log(`built Kubernetes ${release.gitVersion} in ${Math.round((performance.now() - started) / 1000)} s`);
+    await pruneBuilds(builds, key);
+    return binary;
   } catch (cause) {
     if (signal?.aborted) throw new PlaygroundError('aborted', 'Building Kubernetes was cancelled', { cause });
     throw cause;
+  }
+}
+
+async function buildInto(final: string, build: GoBuild): Promise<void> {
+  const unfinished = `${final}.new-${process.pid}`;
+  try {
+    await mkdir(unfinished, { recursive: true });
+    await runGoBuild({ ...build, args: [...build.args, '-o', join(unfinished, 'kube'), '.'] });
+    await moveIntoPlace(unfinished, final);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-  await pruneBuilds(builds, key);
-  return binary;
 }
 
 /** Whether the binary is there; says by its folder's time that it is still of use. */

@@ -68,7 +68,7 @@ class Progress {
   }
 
   describe(): string {
-    if (this.#compiled === 0 && this.#downloaded === 0) return 'go build is looking at what has to be compiled';
+    if (this.#compiled === 0 && this.#downloaded === 0) return 'go build is loading packages or linking';
     if (this.#compiled === 0) return `downloaded ${this.#downloaded} Go modules (${this.#current})`;
     return `compiled ${this.#compiled} Go packages (${this.#current})`;
   }

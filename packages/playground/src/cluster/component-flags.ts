@@ -29,6 +29,8 @@ export function apiServerFlags(ports: Ports, files: ClusterFiles): string[] {
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     `--secure-port=${ports.apiServer}`,
     '--bind-address=127.0.0.1',
+    // Else it looks for a default route, and a machine without a network has none.
+    '--advertise-address=127.0.0.1',
     '--service-cluster-ip-range=10.0.0.0/24',
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${files.serviceAccountPublicKey}`,

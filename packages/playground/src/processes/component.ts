@@ -42,10 +42,10 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
   const child = spawn(command!, commandArgs, {
     stdio: ['pipe', log.fd, log.fd],
     detached: true,
-    env: { ...process.env, ...options.environment },
+    env: { ...ownEnvironment(), ...options.environment },
   });
-  const ended = once(child, 'exit');
   await spawned(child, name);
+  const ended = once(child, 'exit');
   // The component closing its end of the lifeline is told by its exit.
   child.stdin?.on('error', () => {});
 
@@ -66,6 +66,11 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
       await ended;
     },
   };
+}
+
+// etcd and the registry read their configuration also from variables, and those of the user are not meant for ours.
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(ETCD|REGISTRY|OTEL)_/.test(name)));
 }
 
 async function spawned(child: ChildProcess, name: string): Promise<void> {
