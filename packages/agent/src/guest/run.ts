@@ -1,0 +1,72 @@
+// Runs one program to its end in the calling worker. The same code in browser workers and Node worker threads.
+import { ConsoleStdout, OpenFile, File as ShimFile, WASI } from '@bjorn3/browser_wasi_shim';
+import { limits, type OutputStream } from '@wigeon/protocol';
+import { FlowWait } from './flow.ts';
+import type { GuestExit, GuestReport, GuestStart } from './messages.ts';
+import { describeTrap, isTrap } from './trap.ts';
+
+/** What a shell reports for a process that a SIGABRT ended; a trap is the Wasm counterpart. */
+const TRAP_EXIT_CODE = 134;
+/** containerd's exit code for a container that could not be started (`StartError`). */
+const START_ERROR_EXIT_CODE = 128;
+
+/**
+ * Runs the program and posts what happens; the last report is `exited`. Each write is posted at once: a program that
+ * prints and then computes for a minute must be seen to print. Never throws. Returns when the program has ended, which
+ * may be never: the owner of the worker terminates it.
+ */
+export function runGuest(start: GuestStart, post: (report: GuestReport, transfer: ArrayBuffer[]) => void): void {
+  const flow = start.flow ? new FlowWait(start.flow) : undefined;
+  const write = (stream: OutputStream, written: Uint8Array): void => {
+    for (let from = 0; from < written.length; from += limits.outputBytes) {
+      const bytes = written.slice(from, from + limits.outputBytes);
+      flow?.admit(bytes.length);
+      post({ kind: 'output', stream, bytes }, [bytes.buffer]);
+    }
+  };
+  post(
+    run(start, write, () => post({ kind: 'running' }, [])),
+    [],
+  );
+}
+
+function run(
+  { module, argv, env }: GuestStart,
+  write: (stream: OutputStream, bytes: Uint8Array) => void,
+  running: () => void,
+): GuestExit {
+  const wasi = new WASI(
+    [...argv],
+    [...env],
+    [
+      new OpenFile(new ShimFile([])),
+      new ConsoleStdout((bytes) => write('stdout', bytes)),
+      new ConsoleStdout((bytes) => write('stderr', bytes)),
+    ],
+  );
+  let instance: WebAssembly.Instance;
+  try {
+    // Synchronous on purpose: in WebKitGTK 2.50 asynchronous instantiation in a worker can stay unsettled for good
+    // (browser.md section 5.5).
+    instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
+  } catch (error) {
+    if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
+    return startError(`the module cannot be linked: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof instance.exports._start !== 'function') {
+    return startError('the module exports no _start function: it is not a WASI command');
+  }
+  running();
+  try {
+    const code = wasi.start(instance as never);
+    // A kernel keeps the low eight bits of an exit status (exit(3)).
+    return { kind: 'exited', cause: 'exit', exitCode: code & 0xff };
+  } catch (error) {
+    if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
+    return startError(`the WASI host failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function startError(message: string): GuestExit {
+  return { kind: 'exited', cause: 'error', exitCode: START_ERROR_EXIT_CODE, message };
+}

@@ -1,0 +1,2 @@
+export { engineFeatures } from './features.ts';
+export { computeOffer } from './offer.ts';
