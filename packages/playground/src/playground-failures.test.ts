@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,6 +39,26 @@ test('a component that refuses its flags ends the start with its own words', { t
     message: expect.stringMatching(/kube-apiserver exited with code 1\. .*unknown flag: --no-such-flag/s),
   });
   expect(await readdir(directory)).toEqual([]);
+});
+
+test.each([
+  ['etcd', (port: number) => `--listen-client-urls=http://127.0.0.1:${port}`],
+  ['kube-apiserver', (port: number) => `--secure-port=${port}`],
+] as const)('a port lost to another process is replaced: %s', { timeout }, async (name, flag) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const taken = flag((other.address() as AddressInfo).port);
+  const lines: string[] = [];
+  // Flags are read at each attempt, so the first one meets the taken port.
+  const flags = {
+    get [name](): string[] {
+      return lines.some((line) => line.includes('starting again')) ? [] : [taken];
+    },
+  };
+  await using playground = await startPlayground({ directory, flags, log: (line) => lines.push(line) });
+  expect(lines).toContain('another process took a port meanwhile; starting again with other ports');
+  expect(await readdir(directory)).toEqual([basename(playground.directory)]);
+  other.close();
 });
 
 test('a start that is cancelled or takes too long leaves nothing behind', { timeout }, async () => {

@@ -1,4 +1,5 @@
 // The command line of each component. Sections refer to the recipe in the README.
+import { randomUUID } from 'node:crypto';
 import type { ClusterFiles } from '../pki/cluster-certificates.ts';
 
 export interface Ports {
@@ -27,6 +28,8 @@ export function etcdFlags(ports: Ports, dataDirectory: string): string[] {
 export function apiServerFlags(ports: Ports, files: ClusterFiles): string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+    // Should another playground have taken the port before our etcd did, we must not write into its data.
+    `--etcd-prefix=/wigeon/${randomUUID()}`,
     `--secure-port=${ports.apiServer}`,
     '--bind-address=127.0.0.1',
     // Else it looks for a default route, and a machine without a network has none.
