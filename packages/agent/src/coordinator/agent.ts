@@ -3,9 +3,10 @@ import { limits, supportedVersions } from '@wigeon/protocol';
 import { AgentError } from '../error.ts';
 import { Container } from './container.ts';
 import { GuestPool } from './guest-pool.ts';
-import { Link, type LinkState, type NodeCommand } from './link.ts';
+import { Link, type NodeCommand } from './link.ts';
 import { ModuleStore } from './module-store.ts';
 import type { AgentRuntime } from './runtime.ts';
+import type { AgentStatus } from './status.ts';
 
 export interface AgentOptions {
   /** Address of the node's gateway, http or https; a path is kept. */
@@ -21,14 +22,6 @@ export interface AgentOptions {
   /** Receives what an operator may want to read, one line a call. */
   readonly log?: (line: string) => void;
   readonly onStatus?: (status: AgentStatus) => void;
-}
-
-export interface AgentStatus {
-  readonly connection: LinkState | 'paused' | 'refused';
-  /** Containers whose program has not ended. */
-  readonly containers: number;
-  /** Why the node refused this agent. */
-  readonly message?: string;
 }
 
 /**
@@ -101,9 +94,9 @@ export class Agent implements AsyncDisposable {
     this.#guests.fill();
   }
 
-  /** The page goes away or is put aside: leave the node, keep what runs in case the page comes back. */
-  suspend(): void {
-    if (!this.#stopped.signal.aborted && !this.#paused) this.#link.close('closing');
+  /** The page goes away (`closing`) or is put aside (`hidden`): leave the node, keep what runs in case the page comes back. */
+  suspend(reason: 'closing' | 'hidden'): void {
+    if (!this.#stopped.signal.aborted && !this.#paused) this.#link.close(reason);
   }
 
   /** The page is back, or the network is: connect now instead of at the end of a back-off. */

@@ -1,4 +1,12 @@
-import type { AgentMessage, Assignment, ContainerState, ExitedState, Hello, StreamOffsets } from '@wigeon/protocol';
+import {
+  type AgentMessage,
+  type Assignment,
+  type ContainerState,
+  type ExitedState,
+  type Hello,
+  limits,
+  type StreamOffsets,
+} from '@wigeon/protocol';
 import { AgentError } from '../error.ts';
 import { createFlow, FlowRelease, type GuestReport } from '../guest/index.ts';
 import type { GuestPool } from './guest-pool.ts';
@@ -72,7 +80,7 @@ export class Container {
       return;
     }
     if (this.#discarded || this.ended) return;
-    const flow = createFlow();
+    const flow = createFlow(limits.unacknowledgedBytes);
     this.#flow = flow && new FlowRelease(flow);
     this.#guest = guests.take({
       report: (report) => this.#onReport(report),
@@ -84,7 +92,7 @@ export class Container {
         }),
     });
     const { argv, env } = assignment;
-    this.#guest.start(flow ? { module, argv, env, flow } : { module, argv, env });
+    this.#guest.start({ module, argv, env, pieceBytes: limits.outputBytes, ...(flow && { flow }) });
   }
 
   /** Ends the program now, wherever it is; after an exit nothing happens. */

@@ -1,3 +1,3 @@
-export { Agent, type AgentOptions, type AgentStatus } from './agent.ts';
-export type { LinkState } from './link.ts';
+export { Agent, type AgentOptions } from './agent.ts';
 export { type AgentRuntime, type Clock, type Guest, type GuestListener, systemClock } from './runtime.ts';
+export type { AgentStatus, LinkState } from './status.ts';

@@ -11,6 +11,7 @@ import {
 import { AgentError } from '../error.ts';
 import { backoffMs } from './backoff.ts';
 import type { AgentRuntime } from './runtime.ts';
+import type { LinkState } from './status.ts';
 
 /** How long a connection may take from its opening to the node's welcome, in milliseconds. */
 const WELCOME_MS = 15_000;
@@ -21,8 +22,6 @@ const CLOSE_BROKEN = 4000;
 
 /** Messages that reach the agent: greeting, heartbeat and error stay in the link. */
 export type NodeCommand = Exclude<NodeMessage, Welcome | { type: 'heartbeat' } | { type: 'error' }>;
-
-export type LinkState = 'connecting' | 'connected' | 'waiting' | 'closed';
 
 export interface LinkOptions {
   /** The gateway's `/connect` address, ws or wss. */

@@ -3,7 +3,13 @@
 // With shared memory the guest worker waits inside fd_write (Atomics.wait), as a process does on a full pipe. Without it
 // (no cross-origin isolation: browser.md section 3) a worker cannot be woken while it blocks, so the guest runs on and the
 // coordinator ends the container when it holds more than `hardCapBytes` (coordinator/container.ts).
-import { limits } from '@wigeon/protocol';
+
+/** What both sides of one guest share. */
+export interface Flow {
+  readonly counters: SharedArrayBuffer;
+  /** Output that may be unacknowledged, in bytes; then the guest waits. */
+  readonly windowBytes: number;
+}
 
 /** Cells of the shared array: writes the coordinator has taken in, and bytes the node has acknowledged. */
 const TAKEN = 0;
@@ -13,8 +19,8 @@ const RELEASED = 1;
 const PENDING_WRITES = 1024;
 
 /** Counters for one guest, or undefined where this realm cannot share memory with a worker. */
-export function createFlow(): SharedArrayBuffer | undefined {
-  return canShareMemory() ? new SharedArrayBuffer(8) : undefined;
+export function createFlow(windowBytes: number): Flow | undefined {
+  return canShareMemory() ? { counters: new SharedArrayBuffer(8), windowBytes } : undefined;
 }
 
 /**
@@ -22,6 +28,12 @@ export function createFlow(): SharedArrayBuffer | undefined {
  * 2.50 without shared memory, and the constructor exists in realms that may not post it (browser.md section 0).
  */
 export function canShareMemory(): boolean {
+  return (shareable ??= trySharing());
+}
+
+let shareable: boolean | undefined;
+
+function trySharing(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   const channel = new MessageChannel();
   try {
@@ -39,8 +51,8 @@ export function canShareMemory(): boolean {
 export class FlowRelease {
   readonly #cells: Int32Array;
 
-  constructor(flow: SharedArrayBuffer) {
-    this.#cells = new Int32Array(flow);
+  constructor(flow: Flow) {
+    this.#cells = new Int32Array(flow.counters);
   }
 
   /** One more write of the guest has arrived. */
@@ -59,11 +71,13 @@ export class FlowRelease {
 /** The guest's end. */
 export class FlowWait {
   readonly #cells: Int32Array;
+  readonly #windowBytes: number;
   #writes = 0;
   #bytes = 0;
 
-  constructor(flow: SharedArrayBuffer) {
-    this.#cells = new Int32Array(flow);
+  constructor(flow: Flow) {
+    this.#cells = new Int32Array(flow.counters);
+    this.#windowBytes = flow.windowBytes;
   }
 
   /** Blocks until `bytes` more may be posted as one write. */
@@ -71,7 +85,7 @@ export class FlowWait {
     this.#waitWhile(TAKEN, (taken) => ((this.#writes - taken) | 0) >= PENDING_WRITES);
     this.#waitWhile(RELEASED, (released) => {
       const ahead = (this.#bytes - released) | 0;
-      return ahead > 0 && ahead + bytes > limits.unacknowledgedBytes;
+      return ahead > 0 && ahead + bytes > this.#windowBytes;
     });
     this.#writes = (this.#writes + 1) | 0;
     this.#bytes = (this.#bytes + bytes) | 0;

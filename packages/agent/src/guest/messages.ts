@@ -1,5 +1,6 @@
 // What coordinator and guest worker say to each other. Plain data and a WebAssembly.Module: structured clone carries it.
 import type { OutputStream } from '@wigeon/protocol';
+import type { Flow } from './flow.ts';
 
 /** Runs one program; sent once to each guest worker. */
 export interface GuestStart {
@@ -7,8 +8,10 @@ export interface GuestStart {
   readonly argv: readonly string[];
   /** `NAME=value` in order. */
   readonly env: readonly string[];
-  /** Shared counters by which the guest is made to wait (flow.ts); absent where memory cannot be shared. */
-  readonly flow?: SharedArrayBuffer;
+  /** Longest piece of output in one report, in bytes. */
+  readonly pieceBytes: number;
+  /** By what the guest is made to wait; absent where memory cannot be shared. */
+  readonly flow?: Flow;
 }
 
 export type GuestReport =

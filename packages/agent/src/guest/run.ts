@@ -1,6 +1,6 @@
 // Runs one program to its end in the calling worker. The same code in browser workers and Node worker threads.
 import { ConsoleStdout, OpenFile, File as ShimFile, WASI } from '@bjorn3/browser_wasi_shim';
-import { limits, type OutputStream } from '@wigeon/protocol';
+import type { OutputStream } from '@wigeon/protocol';
 import { FlowWait } from './flow.ts';
 import type { GuestExit, GuestReport, GuestStart } from './messages.ts';
 import { describeTrap, isTrap } from './trap.ts';
@@ -18,8 +18,8 @@ const START_ERROR_EXIT_CODE = 128;
 export function runGuest(start: GuestStart, post: (report: GuestReport, transfer: ArrayBuffer[]) => void): void {
   const flow = start.flow ? new FlowWait(start.flow) : undefined;
   const write = (stream: OutputStream, written: Uint8Array): void => {
-    for (let from = 0; from < written.length; from += limits.outputBytes) {
-      const bytes = written.slice(from, from + limits.outputBytes);
+    for (let from = 0; from < written.length; from += start.pieceBytes) {
+      const bytes = written.slice(from, from + start.pieceBytes);
       flow?.admit(bytes.length);
       post({ kind: 'output', stream, bytes }, [bytes.buffer]);
     }

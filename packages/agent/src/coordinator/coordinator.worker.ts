@@ -1,0 +1,47 @@
+// The coordinator worker in a browser: one agent, steered by the frame.
+import type { CoordinatorCommand, CoordinatorEvent } from '../frame/messages.ts';
+import { computeOffer, engineFeatures, identifyEngine } from '../policy/index.ts';
+import { Agent } from './agent.ts';
+import { browserRuntime } from './browser-runtime.ts';
+
+const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
+const post = (event: CoordinatorEvent): void => scope.postMessage(event);
+let agent: Agent | undefined;
+
+scope.onmessage = ({ data }: MessageEvent<CoordinatorCommand>): void => {
+  switch (data.kind) {
+    case 'start':
+      agent = startAgent(data);
+      break;
+    case 'suspend':
+      agent?.suspend(data.reason);
+      break;
+    case 'wake':
+      agent?.wake();
+      break;
+    case 'pause':
+      agent?.pause();
+      break;
+    case 'resume':
+      agent?.resume();
+  }
+};
+
+function startAgent(start: Extract<CoordinatorCommand, { kind: 'start' }>): Agent {
+  // Chromium tells the machine's memory in GiB, coarsely.
+  const { deviceMemory } = navigator as { deviceMemory?: number };
+  const started = new Agent(
+    {
+      gateway: start.gateway,
+      key: start.key,
+      ...(start.name === undefined ? {} : { name: start.name }),
+      engine: { ...identifyEngine(navigator.userAgent), features: engineFeatures() },
+      offer: computeOffer(navigator.hardwareConcurrency, deviceMemory && deviceMemory * 1024 ** 3),
+      log: (line) => post({ kind: 'log', line }),
+      onStatus: (status) => post({ kind: 'status', status }),
+    },
+    browserRuntime(start.guest),
+  );
+  started.start();
+  return started;
+}

@@ -1,0 +1,53 @@
+// The document inside the hidden iframe: starts the coordinator worker and tells it what happens to the page. Nothing
+// here is time-critical: timers of a hidden page run once a second or once a minute (browser.md section 5.3).
+import type { CoordinatorCommand, CoordinatorEvent, PageCommand, PageEvent } from './messages.ts';
+
+/** Set by the bundler: file names, with a hash of their content, beside this document. */
+declare const COORDINATOR_FILE: string;
+declare const GUEST_FILE: string;
+
+const parameters = new URLSearchParams(location.hash.slice(1));
+const page = parameters.get('page');
+const name = parameters.get('name');
+
+const coordinator = new Worker(new URL(COORDINATOR_FILE, location.href), { name: 'wigeon coordinator' });
+const command = (message: CoordinatorCommand): void => coordinator.postMessage(message);
+
+command({
+  kind: 'start',
+  gateway: new URL('..', location.href.split('#')[0]).href,
+  key: parameters.get('key') ?? '',
+  ...(name === null ? {} : { name }),
+  guest: new URL(GUEST_FILE, location.href).href,
+});
+
+coordinator.onmessage = ({ data }: MessageEvent<CoordinatorEvent>): void => {
+  if (data.kind === 'log') console.info(`wigeon: ${data.line}`);
+  else tellPage({ wigeon: 'status', status: data.status });
+};
+coordinator.onerror = (event): void => {
+  const message = event.message || 'the coordinator worker could not be loaded';
+  tellPage({ wigeon: 'status', status: { connection: 'refused', containers: 0, message } });
+};
+
+/** The page's origin comes from the loader; if that was not the truth the browser does not deliver. */
+function tellPage(event: PageEvent): void {
+  if (page && window.parent !== window) window.parent.postMessage(event, page);
+}
+
+window.addEventListener('message', ({ source, origin, data }: MessageEvent<PageCommand | null>): void => {
+  if (source !== window.parent || origin !== page) return;
+  if (data?.wigeon === 'pause' || data?.wigeon === 'resume') command({ kind: data.wigeon });
+});
+
+// A page with an open socket is not kept for "back" in Firefox, and a frozen one could not answer: leave before either.
+window.addEventListener('pagehide', () => command({ kind: 'suspend', reason: 'closing' }));
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) command({ kind: 'wake' });
+});
+document.addEventListener('freeze', () => command({ kind: 'suspend', reason: 'hidden' }));
+document.addEventListener('resume', () => command({ kind: 'wake' }));
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') command({ kind: 'wake' });
+});
+window.addEventListener('online', () => command({ kind: 'wake' }));
