@@ -57,7 +57,7 @@ async function buildInto(final: string, build: GoBuild): Promise<void> {
   const unfinished = `${final}.new-${process.pid}`;
   try {
     await mkdir(unfinished, { recursive: true });
-    await runGoBuild({ ...build, args: [...build.args, '-o', join(unfinished, 'kube'), '.'] });
+    await runGoBuild(build, join(unfinished, 'kube'));
     await moveIntoPlace(unfinished, final);
   } finally {
     await rm(unfinished, { recursive: true, force: true });

@@ -24,7 +24,7 @@ export async function createFakeGo(options: { version?: string; build?: string }
   await writeFile(record, '');
   await writeFile(
     program,
-    `#!/bin/sh\nif [ "$1" = env ]; then echo ${options.version ?? 'go1.26.8'}; exit; fi\necho "$*" >> ${record}\n${build}\n`,
+    `#!/bin/sh\nif [ "$1" = env ]; then echo ${options.version ?? 'go1.26.8'}; exit; fi\nif [ "$1" = list ]; then echo main; exit; fi\necho "$*" >> ${record}\n${build}\n`,
   );
   await chmod(program, 0o755);
   return {

@@ -2,9 +2,12 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PlaygroundError } from '../error.ts';
+import { goCommand } from './go.ts';
 
 export interface GoBuild {
+  /** Flags, without the output file. */
   readonly args: readonly string[];
+  /** The folder of the main package. */
   readonly source: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
@@ -14,35 +17,43 @@ export interface GoBuild {
 const reportMilliseconds = 10_000;
 const keptLines = 40;
 
-/** Resolves when the build is done; rejects with `build_failed` and the compiler's last words. */
-export function runGoBuild(build: GoBuild): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
+/** Resolves when the output file is written; rejects with `build_failed` and the compiler's last words. */
+export async function runGoBuild(build: GoBuild, output: string): Promise<void> {
+  const started = performance.now();
+  const progress = new Progress();
+  const timer = setInterval(
+    () => build.log(`${progress.describe()}, ${Math.round((performance.now() - started) / 1000)} s`),
+    reportMilliseconds,
+  );
+  try {
+    // Downloads the modules, and tells how many packages there will be.
+    progress.total = await runGo(build, ['list', ...build.args, '-deps', '.'], progress);
     // -v prints each package as it is compiled: the only sign of life that the compiler gives.
-    const child = spawn('go', ['build', '-v', ...build.args], {
+    await runGo(build, ['build', '-v', ...build.args, '-o', output, '.'], progress);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Resolves with the number of lines on stdout. */
+function runGo(build: GoBuild, args: readonly string[], progress: Progress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(goCommand, args, {
       cwd: build.source,
       env: build.environment,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       signal: build.signal,
     });
-    const progress = new Progress();
-    const lines = createInterface({ input: child.stderr });
-    lines.on('line', (line) => progress.read(line));
-    const timer = setInterval(
-      () => build.log(`${progress.describe()}, ${Math.round((performance.now() - started) / 1000)} s`),
-      reportMilliseconds,
-    );
+    let lines = 0;
+    createInterface({ input: child.stdout }).on('line', () => (lines += 1));
+    createInterface({ input: child.stderr }).on('line', (line) => progress.read(line));
     child.on('error', (cause) => {
-      clearInterval(timer);
-      reject(new PlaygroundError('build_failed', 'go build could not be run', { cause }));
+      reject(new PlaygroundError('build_failed', `go ${args[0]} could not be run to its end`, { cause }));
     });
     child.on('close', (code, signal) => {
-      clearInterval(timer);
-      if (code === 0) resolve();
-      else {
-        const words = progress.complaints.join('\n');
-        reject(new PlaygroundError('build_failed', `go build failed (${signal ?? `exit code ${code}`}):\n${words}`));
-      }
+      if (code === 0) return resolve(lines);
+      const words = progress.complaints.join('\n');
+      reject(new PlaygroundError('build_failed', `go ${args[0]} failed (${signal ?? `exit code ${code}`}):\n${words}`));
     });
   });
 }
@@ -50,6 +61,8 @@ export function runGoBuild(build: GoBuild): Promise<void> {
 /** Counts what `go build -v` reports; everything that is not progress is a complaint. */
 class Progress {
   readonly complaints: string[] = [];
+  /** How many packages there are; those compiled for an earlier build will not be reported. */
+  total = 0;
   #downloaded = 0;
   #compiled = 0;
   #current = '';
@@ -68,8 +81,8 @@ class Progress {
   }
 
   describe(): string {
-    if (this.#compiled === 0 && this.#downloaded === 0) return 'go build is loading packages or linking';
-    if (this.#compiled === 0) return `downloaded ${this.#downloaded} Go modules (${this.#current})`;
-    return `compiled ${this.#compiled} Go packages (${this.#current})`;
+    if (this.#compiled > 0) return `compiled ${this.#compiled} of ${this.total} Go packages (${this.#current})`;
+    if (this.#downloaded > 0) return `downloaded ${this.#downloaded} Go modules (${this.#current})`;
+    return 'go is loading packages or linking';
   }
 }

@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { PlaygroundError } from '../error.ts';
 
+/** Found on PATH. */
+export const goCommand: string = 'go';
+
 // The first Go that downloads the toolchain named in go.mod by itself.
 const oldestMinor = 21;
 
@@ -28,7 +31,7 @@ export async function checkGo(environment: NodeJS.ProcessEnv): Promise<string> {
 function goVersion(environment: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve, reject) => {
     // In a folder without go.mod and with the local toolchain: the question must not download anything.
-    const child = spawn('go', ['env', 'GOVERSION'], {
+    const child = spawn(goCommand, ['env', 'GOVERSION'], {
       cwd: tmpdir(),
       env: { ...environment, GOTOOLCHAIN: 'local' },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,4 @@
-// The command line of each component. Sections refer to the recipe in the README.
+// The command line of each component, with the reason where a flag is not what it is everywhere.
 import { randomUUID } from 'node:crypto';
 import type { ClusterFiles } from '../pki/cluster-certificates.ts';
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ComponentName, Program } from '../binaries/programs.ts';
 import { PlaygroundError } from '../error.ts';
 import { readTail } from './log-tail.ts';
@@ -24,7 +24,7 @@ export interface Component extends AsyncDisposable {
   readonly done: Promise<void>;
 }
 
-const guard = join(import.meta.dirname, 'guard.ts');
+const guard = fileURLToPath(import.meta.resolve('./guard.ts'));
 
 /**
  * Starts a component; resolves when the process exists. Disposing kills it and waits for its end.
