@@ -1,0 +1,2 @@
+export { type EngineName, engines } from './engine.ts';
+export { closeEngines, type EngineContext, type EngineRunOptions, runInEngine } from './run.ts';
