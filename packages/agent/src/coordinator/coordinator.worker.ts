@@ -15,6 +15,7 @@ scope.onmessage = ({ data }: MessageEvent<CoordinatorCommand>): void => {
       break;
     case 'suspend':
       agent?.suspend(data.reason);
+      if (data.told) Atomics.store(new Int32Array(data.told), 0, 1);
       break;
     case 'wake':
       agent?.wake();

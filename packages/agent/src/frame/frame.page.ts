@@ -1,10 +1,14 @@
 // The document inside the hidden iframe: starts the coordinator worker and tells it what happens to the page. Nothing
 // here is time-critical: timers of a hidden page run once a second or once a minute (browser.md section 5.3).
+import { canShareMemory } from '../guest/flow.ts';
 import type { CoordinatorCommand, CoordinatorEvent, PageCommand, PageEvent } from './messages.ts';
 
 /** Set by the bundler: file names, with a hash of their content, beside this document. */
 declare const COORDINATOR_FILE: string;
 declare const GUEST_FILE: string;
+
+/** Longest time the frame holds a leaving page up, in milliseconds. */
+const LEAVE_MS = 50;
 
 const parameters = new URLSearchParams(location.hash.slice(1));
 const page = parameters.get('page');
@@ -30,6 +34,23 @@ coordinator.onerror = (event): void => {
   tellPage({ wigeon: 'status', status: { connection: 'refused', containers: 0, message } });
 };
 
+/**
+ * Has the coordinator say goodbye. Chromium freezes workers as soon as these handlers return, before the coordinator gets
+ * the message, and the node would wait for a lease to run out; so hold on until it is said. This is a process of its own
+ * there, and takes a millisecond. Engines without shared memory here deliver the message.
+ */
+function leave(reason: 'closing' | 'hidden'): void {
+  if (!canShareMemory()) {
+    command({ kind: 'suspend', reason });
+    return;
+  }
+  const told = new SharedArrayBuffer(4);
+  command({ kind: 'suspend', reason, told });
+  const cell = new Int32Array(told);
+  const deadline = performance.now() + LEAVE_MS;
+  while (Atomics.load(cell, 0) === 0 && performance.now() < deadline);
+}
+
 /** The page's origin comes from the loader; if that was not the truth the browser does not deliver. */
 function tellPage(event: PageEvent): void {
   if (page && window.parent !== window) window.parent.postMessage(event, page);
@@ -41,11 +62,11 @@ window.addEventListener('message', ({ source, origin, data }: MessageEvent<PageC
 });
 
 // A page with an open socket is not kept for "back" in Firefox, and a frozen one could not answer: leave before either.
-window.addEventListener('pagehide', () => command({ kind: 'suspend', reason: 'closing' }));
+window.addEventListener('pagehide', () => leave('closing'));
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) command({ kind: 'wake' });
 });
-document.addEventListener('freeze', () => command({ kind: 'suspend', reason: 'hidden' }));
+document.addEventListener('freeze', () => leave('hidden'));
 document.addEventListener('resume', () => command({ kind: 'wake' }));
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') command({ kind: 'wake' });

@@ -11,7 +11,12 @@ export type CoordinatorCommand =
       /** Address of the guest worker's script. */
       readonly guest: string;
     }
-  | { readonly kind: 'suspend'; readonly reason: 'closing' | 'hidden' }
+  | {
+      readonly kind: 'suspend';
+      readonly reason: 'closing' | 'hidden';
+      /** One cell that becomes 1 when the node has been told; absent where memory cannot be shared. */
+      readonly told?: SharedArrayBuffer;
+    }
   | { readonly kind: 'wake' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' };

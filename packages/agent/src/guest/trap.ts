@@ -23,7 +23,9 @@ export function describeTrap(error: unknown): string {
   if (isWasmException(error)) return 'uncaught WebAssembly exception';
   if (!(error instanceof Error)) return `uncaught ${String(error)}`.slice(0, LONGEST);
   const frames = wasmFrames(error.stack ?? '').slice(0, FRAMES);
-  return [`${error.name}: ${error.message}`, ...frames.map((frame) => `  at ${frame}`)].join('\n').slice(0, LONGEST);
+  // JavaScriptCore adds the expression of our own code that called the program.
+  const message = error.message.replace(/ \(evaluating '.*'\)$/, '');
+  return [`${error.name}: ${message}`, ...frames.map((frame) => `  at ${frame}`)].join('\n').slice(0, LONGEST);
 }
 
 function isWasmException(error: unknown): boolean {
@@ -32,20 +34,17 @@ function isWasmException(error: unknown): boolean {
 
 /**
  * The Wasm frames of an engine's stack text, innermost first, as `NAME (wasm-function[3]:0x42)`:
- * V8 `at NAME (wasm://wasm/HASH:wasm-function[3]:0x42)`, SpiderMonkey `NAME@URL line > WebAssembly.Module:wasm-function[3]:0x42`,
- * JavaScriptCore `<?>.wasm-function[NAME]@[wasm code]`.
+ * V8 `at NAME (wasm://wasm/HASH:wasm-function[3]:0x42)`,
+ * SpiderMonkey `NAME@URL line > WebAssembly.Module:wasm-function[3]:0x42`,
+ * JavaScriptCore `NAME@<?>:wasm-function[3]`, with `(null)` for no name.
  */
 function wasmFrames(stack: string): string[] {
   const frames: string[] = [];
   for (const line of stack.split('\n')) {
-    const place = /wasm-function\[\d+\]:0x[0-9a-f]+/.exec(line)?.[0];
-    if (place) {
-      const name = /^\s*at (\S+) \(/.exec(line)?.[1] ?? /^([^@]+)@/.exec(line)?.[1];
-      frames.push(name ? `${name} (${place})` : place);
-    } else {
-      const name = /wasm-function\[([^\]]+)\]@/.exec(line)?.[1];
-      if (name) frames.push(/^\d+$/.test(name) ? `wasm-function[${name}]` : name);
-    }
+    const place = /wasm-function\[\d+\](?::0x[0-9a-f]+)?/.exec(line)?.[0];
+    if (!place) continue;
+    const name = /^\s*at (.+) \(wasm:/.exec(line)?.[1] ?? /^([^@]+)@/.exec(line)?.[1];
+    frames.push(name && name !== '(null)' ? `${name} (${place})` : place);
   }
   return frames;
 }
