@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
@@ -106,6 +107,8 @@ test('a pod is scheduled to a ready node, and its log comes from the kubelet por
     expect(await kubectl(['get', 'pod', 'duck', '-o', 'jsonpath={.spec.nodeName}'])).toBe('pond');
     expect(await kubectl(['logs', 'duck'])).toBe('log of /containerLogs/default/duck/duck\n');
     expect(callers).toEqual(['kube-apiserver-kubelet-client']);
+    const { subject } = new X509Certificate(await readFile(playground.kubeletClient.certificate));
+    expect(subject).toBe('CN=kube-apiserver-kubelet-client');
     const may = ['auth', 'can-i', 'create', 'nodes', '--subresource=proxy', '--as=kube-apiserver-kubelet-client'];
     expect((await playground.kubectl(may)).stdout.toString()).toBe('yes\n');
   } finally {

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Programs } from '../binaries/programs.ts';
 import { createCertificateAuthority } from '../pki/certificate-authority.ts';
-import { createClusterCertificates } from '../pki/cluster-certificates.ts';
+import { type CredentialFiles, createClusterCertificates } from '../pki/cluster-certificates.ts';
 import { kubeconfig } from '../pki/kubeconfig.ts';
 import { createNodeCredentials, type NodeCredentials, type NodeCredentialsOptions } from '../pki/node-credentials.ts';
 import { writeSecret } from '../pki/secret-file.ts';
@@ -40,6 +40,8 @@ export interface ControlPlane {
   readonly certificateAuthority: string;
   /** Credentials for the node called `nodeName`. */
   readonly node: NodeCredentials;
+  /** Paths of the client certificate with which the API server calls kubelets, to call one as it does. */
+  readonly kubeletClient: CredentialFiles;
   /** `127.0.0.1:PORT` of the image registry, plain http. */
   readonly registry: string;
   /** The components that run. */
@@ -144,6 +146,7 @@ export async function startControlPlane(
     kubeconfig: adminFile,
     certificateAuthority: files.certificateAuthority,
     node,
+    kubeletClient: files.kubeletClient,
     registry,
     components: await Promise.all([...early, apiServer, ...late]),
     kubectl: kubectl.run,
