@@ -1,1 +1,4 @@
-export {};
+export { ConfigError, loadConfig, type NodeConfig, type NodeConfigInput, parseConfig } from './config/index.ts';
+export type { AgentAsset } from './gateway/index.ts';
+export type { Logger } from './logger.ts';
+export { type NodeOptions, startNode, type WigeonNode } from './node.ts';

@@ -127,7 +127,7 @@ class Client implements ApiClient {
     );
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
-    if (options.auth) headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    if (options.auth) headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
     const old = await previous;
     if (old?.tls === tls) return { ...old, headers };
     const connect = Object.fromEntries(

@@ -1,0 +1,1 @@
+export { ConfigError, loadConfig, type NodeConfig, type NodeConfigInput, parseConfig } from './config.ts';

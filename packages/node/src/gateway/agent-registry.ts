@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { Assignment, Hello, Offer, Welcome } from '@wigeon/protocol';
+import type { Logger } from '../logger.ts';
+import type { ContainerLog } from '../logs/index.ts';
+import type { AgentsTotal, Placement } from '../placement/index.ts';
+import { AgentSession, type Link } from './agent-session.ts';
+import { AssignedRun } from './assignments.ts';
+
+export interface RegistryOptions {
+  readonly placement: Placement<AgentSession>;
+  /** Milliseconds an agent may be silent or away before what it holds counts as lost. */
+  readonly lease: number;
+  readonly log: Logger;
+  readonly onTotalChanged: (total: AgentsTotal) => void;
+}
+
+/** All agents: who is connected, who is away, and what each one runs. */
+export class AgentRegistry {
+  readonly #options: RegistryOptions;
+  readonly #sessions = new Map<string, AgentSession>();
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    // One timer for all: a silent agent is noticed within a second of its lease's end.
+    this.#sweeper = setInterval(() => this.#sweep(), 1000).unref();
+  }
+
+  get sessions(): Iterable<AgentSession> {
+    return this.#sessions.values();
+  }
+
+  /** An agent said hello. `id` is its identity if it proved one. */
+  connect(link: Link, hello: Hello, id: string = randomUUID()): { session: AgentSession; keep: Welcome['keep'] } {
+    const now = performance.now();
+    let session = this.#sessions.get(id);
+    if (!session) {
+      session = new AgentSession(id, hello, now);
+      this.#sessions.set(id, session);
+    }
+    session.attach(link, hello, now);
+    const keep = session.reconcile(hello.held);
+    return { session, keep };
+  }
+
+  /** The agent has been welcomed: from now on it can be given containers. */
+  welcome(session: AgentSession): void {
+    this.#options.log.info(
+      { agent: session.id, engine: session.agent.engine, offer: session.offer },
+      'agent connected',
+    );
+    // A stop that the agent missed while it was away.
+    for (const run of session.runs.values()) if (run.stopping && !run.over) run.stop();
+    this.#options.placement.put(session);
+    this.#changed();
+  }
+
+  offer(session: AgentSession, offer: Offer): void {
+    session.offer = offer;
+    this.#options.placement.put(session);
+    this.#changed();
+  }
+
+  /**
+   * The connection ended. With `leaving` the agent said goodbye and what it held is lost at once, otherwise it may come
+   * back within the lease.
+   */
+  disconnect(session: AgentSession, link: Link, leaving: boolean): void {
+    if (!session.uses(link)) return;
+    session.detach();
+    session.heardAt = performance.now();
+    this.#options.placement.remove(session.id);
+    this.#options.log.info({ agent: session.id, leaving, runs: session.runs.size }, 'agent disconnected');
+    this.#changed();
+    if (leaving || session.runs.size === 0) this.#forget(session, `agent ${session.description} left`);
+  }
+
+  /** Gives a container to an agent. The run is recorded before the agent hears of it, so no state can come too early. */
+  assign(session: AgentSession, message: Assignment, log: ContainerLog): AssignedRun {
+    const run = new AssignedRun(message, session, log);
+    session.runs.set(message.assignment, run);
+    void run.ended.finally(() => session.runs.delete(message.assignment));
+    session.send(message);
+    return run;
+  }
+
+  /** Ends the timers. Runs stay as they are: the agents go on and reconnect. */
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const session of this.#sessions.values()) {
+      if (now - session.heardAt <= this.#options.lease) continue;
+      this.#options.placement.remove(session.id);
+      this.#forget(session, `agent ${session.description} was not heard of for ${this.#options.lease / 1000} s`);
+      this.#changed();
+    }
+  }
+
+  #forget(session: AgentSession, why: string): void {
+    this.#sessions.delete(session.id);
+    session.detach();
+    for (const run of session.runs.values()) run.lose(why);
+  }
+
+  #changed(): void {
+    this.#options.onTotalChanged(this.#options.placement.total());
+  }
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createApiClient,
+  createEventRecorder,
+  keepLease,
+  type NodeDescription,
+  NodeRegistrar,
+  PodStatusWriter,
+} from './cluster/index.ts';
+import type { NodeConfig } from './config/index.ts';
+import { type AgentAsset, AgentRegistry, type AgentSession, openGateway, openIdentities } from './gateway/index.ts';
+import { ImageStore } from './images/index.ts';
+import type { Logger } from './logger.ts';
+import { LogStore } from './logs/index.ts';
+import { Placement } from './placement/index.ts';
+import { type PodContext, PodManager } from './pods/index.ts';
+import { openKubeletServer } from './server/index.ts';
+
+export interface NodeOptions {
+  readonly config: NodeConfig;
+  /** What the gateway serves to browsers, by path. */
+  readonly assets: ReadonlyMap<string, AgentAsset>;
+  readonly log: Logger;
+  /** This program's version, shown as the container runtime's. */
+  readonly version: string;
+}
+
+/** A running virtual kubelet. Disposing it stops the process's part; pods, agents and the Node object stay. */
+export interface WigeonNode extends AsyncDisposable {
+  readonly name: string;
+  readonly gatewayPort: number;
+  readonly kubeletPort: number;
+  /** How many agents are connected now. */
+  readonly agents: () => number;
+}
+
+/** Starts everything; resolves when the Node is registered, its ports are open and its pods are known. */
+export async function startNode({ config, assets, log, version }: NodeOptions): Promise<WigeonNode> {
+  const stop = new AbortController();
+  const { signal } = stop;
+  await using resources = new AsyncDisposableStack();
+  resources.defer(() => stop.abort(new Error('the node is stopping')));
+  await mkdir(config.stateDir, { recursive: true });
+
+  const client = resources.use(createApiClient(config.kubeconfig));
+  const events = createEventRecorder({ client, nodeName: config.nodeName, log, signal });
+  const placement = new Placement<AgentSession>();
+  const identities = await openIdentities(join(config.stateDir, 'identity.key'));
+  const images = await ImageStore.open({
+    directory: join(config.stateDir, 'images'),
+    plainHttp: config.images.plainHttp,
+  });
+  const logs = resources.use(new LogStore(join(config.stateDir, 'logs')));
+  const agents = new AgentRegistry({
+    placement,
+    lease: config.gateway.leaseSeconds * 1000,
+    log,
+    onTotalChanged: () => registrar?.changed(),
+  });
+  resources.defer(() => agents.close());
+
+  const context: PodContext = {
+    client,
+    statuses: new PodStatusWriter({ client, log, signal }),
+    events,
+    images,
+    placement,
+    agents,
+    identities,
+    logs,
+    hostIP: config.address,
+    log,
+  };
+  // The manager starts after the Node exists; the kubelet port must be known before it does.
+  let pods: PodManager | undefined;
+  const [certificate, key, clientCA] = await Promise.all(
+    [config.kubelet.certFile, config.kubelet.keyFile, config.kubelet.clientCAFile].map((file) =>
+      readFile(file, 'utf8'),
+    ),
+  );
+  const kubelet = resources.use(
+    await openKubeletServer({
+      host: config.kubelet.host,
+      port: config.kubelet.port,
+      certificate: certificate ?? '',
+      key: key ?? '',
+      clientCA: clientCA ?? '',
+      findPod: (namespace, name) => pods?.find(namespace, name),
+      logs,
+      log,
+    }),
+  );
+  const gateway = resources.use(
+    await openGateway({
+      host: config.gateway.host,
+      port: config.gateway.port,
+      keys: config.gateway.keys,
+      assets,
+      blob: (digest) => images.blob(digest),
+      registry: agents,
+      identities,
+      heartbeatSeconds: config.gateway.heartbeatSeconds,
+      leaseSeconds: config.gateway.leaseSeconds,
+      log,
+    }),
+  );
+
+  const registrar = new NodeRegistrar({
+    client,
+    node: describe(config, kubelet.port, version),
+    agents: () => placement.total(),
+    signal,
+    log,
+  });
+  const lease = keepLease({ client, nodeName: config.nodeName, nodeUid: () => registrar.uid, signal, log });
+  await registrar.ready;
+  events.node('Normal', 'Starting', 'Starting wigeon.');
+  pods = new PodManager({ context, nodeName: config.nodeName, signal });
+  const manager = pods;
+  await Promise.race([manager.ready, manager.done]);
+  resources.defer(async () => {
+    await Promise.allSettled([registrar.done, lease, manager.done]);
+  });
+  // Runs first when disposing: everything below waits for the signal.
+  resources.defer(() => stop.abort(new Error('the node is stopping')));
+
+  const owned = resources.move();
+  return {
+    name: config.nodeName,
+    gatewayPort: gateway.port,
+    kubeletPort: kubelet.port,
+    agents: () => placement.total().agents,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function describe(config: NodeConfig, kubeletPort: number, version: string): NodeDescription {
+  return {
+    name: config.nodeName,
+    address: config.address,
+    kubeletPort,
+    version,
+    maxPods: config.maxPods,
+    ephemeralStorageBytes: config.ephemeralStorage,
+    labels: config.labels,
+    taints: config.taints,
+    machineId: config.nodeName,
+    bootId: randomUUID(),
+    declaredFeatures: [],
+  };
+}

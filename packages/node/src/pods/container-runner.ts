@@ -1,0 +1,302 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ContainerStatus, Pod } from '../cluster/index.ts';
+import { metaTime } from '../cluster/index.ts';
+import type { AgentSession, AssignedRun } from '../gateway/index.ts';
+import { type Bundle, ImageError, imagePullDelay } from '../images/index.ts';
+import { type Demand, parseQuantity, type Slot } from '../placement/index.ts';
+import { ContainerConfigError, resolveArgv, resolveEnv } from './command.ts';
+import { terminatedState } from './container-state.ts';
+import type { PodContext } from './context.ts';
+import { RestartBackoff, type RestartPolicy, shouldRestart } from './restarts.ts';
+
+type Container = NonNullable<Pod['spec']>['containers'][number];
+type State = NonNullable<ContainerStatus['state']>;
+
+// A wrong reference in the pod is looked at again this often, as the kubelet does at every sync.
+const CONFIG_RETRY = 10_000;
+
+/**
+ * Runs one container of a pod from image to last exit. Reads as the story it is: pull, place, run, and again if the
+ * restart policy says so. Everything that waits ends when `terminating` is aborted.
+ */
+export class ContainerRunner {
+  readonly #context: PodContext;
+  readonly #pod: () => Pod;
+  readonly #container: Container;
+  readonly #terminating: AbortSignal;
+  readonly #changed: () => void;
+  readonly #status: {
+    state: State;
+    lastState: State;
+    restartCount: number;
+    image: string;
+    imageID: string;
+    containerID?: string;
+  };
+  #run: AssignedRun | undefined;
+
+  constructor(options: {
+    context: PodContext;
+    pod: () => Pod;
+    container: Container;
+    terminating: AbortSignal;
+    changed: () => void;
+  }) {
+    this.#context = options.context;
+    this.#pod = options.pod;
+    this.#container = options.container;
+    this.#terminating = options.terminating;
+    this.#changed = options.changed;
+    const before = options.pod().status?.containerStatuses?.find(({ name }) => name === options.container.name);
+    this.#status = {
+      state: { waiting: { reason: 'ContainerCreating' } },
+      lastState: before?.lastState ?? {},
+      restartCount: before?.restartCount ?? 0,
+      image: options.container.image ?? '',
+      imageID: before?.imageID ?? '',
+    };
+    // What ran before this process started is not known any more; its end counts as a run.
+    const interrupted = before?.state?.running ?? before?.state?.terminated;
+    if (interrupted) {
+      this.#status.lastState = {
+        terminated:
+          before?.state?.terminated ??
+          terminatedState(
+            { phase: 'lost', message: 'the node restarted' },
+            interrupted.startedAt as unknown as string,
+            before?.containerID ?? '',
+            Date.now(),
+          ),
+      };
+      this.#status.restartCount++;
+    }
+  }
+
+  status(): ContainerStatus {
+    const { state, lastState, restartCount, image, imageID, containerID } = this.#status;
+    const running = state.running !== undefined;
+    return {
+      name: this.#container.name,
+      image,
+      imageID,
+      ...(containerID === undefined ? {} : { containerID }),
+      ready: running,
+      started: running,
+      restartCount,
+      state,
+      lastState,
+    };
+  }
+
+  /** Resolves when the container will not run again: it ended for good, or the pod is terminating. */
+  async run(): Promise<void> {
+    const backoff = new RestartBackoff();
+    const policy = (this.#pod().spec?.restartPolicy ?? 'Always') as RestartPolicy;
+    const interrupted = this.#status.lastState.terminated;
+    if (this.#status.restartCount > 0 && interrupted && !shouldRestart(policy, interrupted.exitCode)) {
+      this.#set({ terminated: interrupted });
+      return;
+    }
+    try {
+      while (!this.#terminating.aborted) {
+        const bundle = await this.#pull();
+        const startedAt = performance.now();
+        const exitCode = await this.#runOnce(bundle);
+        if (exitCode === undefined || !shouldRestart(policy, exitCode)) return;
+        await this.#backOff(backoff.delay(performance.now() - startedAt));
+      }
+    } catch (error) {
+      if (!this.#terminating.aborted) throw error;
+    }
+  }
+
+  /** The program is to end now. Its end arrives through `run()`. */
+  stop(): void {
+    this.#run?.stop();
+  }
+
+  /** The agent cannot be reached and the grace period is over. */
+  abandon(message: string): void {
+    this.#run?.lose(message);
+  }
+
+  /** Resolves with the bundle, however long it takes; ends with the pod for what no retry can mend. */
+  async #pull(): Promise<Bundle> {
+    const { images, events } = this.#context;
+    const image = this.#container.image ?? '';
+    for (let failures = 0; ; failures++) {
+      try {
+        const { bundle, pulled } = await images.ensure({
+          image,
+          pullPolicy: (this.#container.imagePullPolicy ?? 'IfNotPresent') as 'Always' | 'IfNotPresent' | 'Never',
+          signal: this.#terminating,
+          onPulling: () => this.#event('Normal', 'Pulling', `Pulling image "${image}"`),
+        });
+        this.#event(
+          'Normal',
+          'Pulled',
+          pulled
+            ? `Successfully pulled image "${image}" in ${Math.round(pulled.milliseconds)}ms. Image size: ${pulled.bytes} bytes.`
+            : `Container image "${image}" already present on machine`,
+        );
+        this.#status.imageID = bundle.imageId;
+        return bundle;
+      } catch (error) {
+        if (this.#terminating.aborted || !(error instanceof ImageError)) throw error;
+        events.pod(
+          this.#pod(),
+          'Warning',
+          'Failed',
+          `Failed to pull image "${image}": ${error.message}`,
+          this.#container.name,
+        );
+        this.#event('Warning', 'Failed', `Error: ${error.waitingReason}`);
+        if (!error.retryable) {
+          this.#wait(error.waitingReason, error.message);
+          await this.#untilTerminating();
+        }
+        this.#wait(error.waitingReason, error.message);
+        const wait = imagePullDelay(failures);
+        // The kubelet shows the error first and the waiting from the next sync on.
+        await this.#sleep(Math.min(wait, 1000));
+        this.#wait('ImagePullBackOff', `Back-off pulling image "${image}": ${error.message}`);
+        this.#event('Normal', 'BackOff', `Back-off pulling image "${image}": ${error.message}`);
+        await this.#sleep(Math.max(0, wait - 1000));
+      }
+    }
+  }
+
+  /** @returns the exit code, or undefined when the program never ran because the pod is terminating */
+  async #runOnce(bundle: Bundle): Promise<number | undefined> {
+    const { argv, env } = await this.#resolve(bundle);
+    const slot = await this.#place();
+    try {
+      return await this.#runOn(slot, bundle, argv, env);
+    } finally {
+      slot.release();
+    }
+  }
+
+  async #resolve(bundle: Bundle): Promise<{ argv: string[]; env: string[] }> {
+    for (;;) {
+      try {
+        const env = resolveEnv(this.#pod(), this.#container, bundle);
+        return {
+          argv: resolveArgv(this.#container, bundle, env),
+          env: [...env].map(([name, value]) => `${name}=${value}`),
+        };
+      } catch (error) {
+        if (!(error instanceof ContainerConfigError)) throw error;
+        this.#wait('CreateContainerConfigError', error.message);
+        this.#event('Warning', 'Failed', `Error: ${error.message}`);
+        await this.#sleep(CONFIG_RETRY);
+      }
+    }
+  }
+
+  #place(): Promise<Slot<AgentSession>> {
+    return this.#context.placement.acquire(demandOf(this.#container), this.#terminating, ({ reason, message }) => {
+      if (this.#status.state.waiting?.reason === reason && this.#status.state.waiting.message === message) return;
+      if (this.#status.state.waiting?.reason !== reason) this.#event('Warning', reason, message);
+      this.#wait(reason, message);
+    });
+  }
+
+  async #runOn(slot: Slot<AgentSession>, bundle: Bundle, argv: string[], env: string[]): Promise<number> {
+    const { agents, identities, logs } = this.#context;
+    const { metadata } = this.#pod();
+    const pod = { namespace: metadata.namespace, name: metadata.name, uid: metadata.uid };
+    const assignment = randomUUID();
+    const [log, token] = await Promise.all([
+      logs.open({
+        namespace: pod.namespace,
+        pod: pod.name,
+        uid: pod.uid,
+        container: this.#container.name,
+        restart: this.#status.restartCount,
+      }),
+      identities.issueBlobs(slot.agent.id, [bundle.module.digest]),
+    ]);
+    const containerID = `wigeon://${assignment}`;
+    const run = agents.assign(
+      slot.agent,
+      {
+        type: 'assign',
+        assignment,
+        epoch: 1,
+        pod,
+        container: this.#container.name,
+        module: bundle.module,
+        token,
+        argv,
+        env,
+      },
+      log,
+    );
+    this.#run = run;
+    this.#status.containerID = containerID;
+    this.#event('Normal', 'Created', `Created container: ${this.#container.name}`);
+    if (this.#terminating.aborted) run.stop();
+    await run.started;
+    if (run.startedAt !== undefined) {
+      this.#event('Normal', 'Started', `Started container ${this.#container.name} on agent ${slot.agent.description}`);
+      this.#set({ running: { startedAt: metaTime(Date.parse(run.startedAt)) as unknown as string } });
+    }
+    const end = await run.ended;
+    log.end();
+    this.#run = undefined;
+    const terminated = terminatedState(end, run.startedAt, containerID, Date.now());
+    this.#set({ terminated });
+    return terminated.exitCode;
+  }
+
+  async #backOff(wait: number): Promise<void> {
+    const { name, uid, namespace } = this.#pod().metadata;
+    if (wait > 0) {
+      const message = `back-off ${wait / 1000}s restarting failed container=${this.#container.name} pod=${name}_${namespace}(${uid})`;
+      this.#status.lastState = this.#status.state;
+      this.#wait('CrashLoopBackOff', message);
+      this.#event(
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${this.#container.name} in pod ${name}_${namespace}(${uid})`,
+      );
+      await this.#sleep(wait);
+    } else {
+      this.#status.lastState = this.#status.state;
+    }
+    this.#status.restartCount++;
+  }
+
+  #wait(reason: string, message: string): void {
+    this.#set({ waiting: { reason, message } });
+  }
+
+  #set(state: State): void {
+    this.#status.state = state;
+    this.#changed();
+  }
+
+  #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#context.events.pod(this.#pod(), type, reason, message, this.#container.name);
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return delay(milliseconds, undefined, { signal: this.#terminating });
+  }
+
+  async #untilTerminating(): Promise<never> {
+    await new Promise<void>((resolve) => this.#terminating.addEventListener('abort', () => resolve(), { once: true }));
+    throw this.#terminating.reason;
+  }
+}
+
+/** Requests, or limits where there are none: the API server defaults them so as well. */
+function demandOf(container: Container): Demand {
+  const requests = { ...container.resources?.limits, ...container.resources?.requests };
+  return {
+    cpuMillis: Math.round(parseQuantity(requests.cpu ?? '0') * 1000),
+    memoryBytes: parseQuantity(requests.memory ?? '0'),
+  };
+}

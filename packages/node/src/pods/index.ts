@@ -1,0 +1,2 @@
+export type { PodContext } from './context.ts';
+export { PodManager } from './pod-manager.ts';

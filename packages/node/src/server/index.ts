@@ -1,0 +1,1 @@
+export { type KubeletServer, openKubeletServer } from './kubelet-server.ts';
