@@ -1,1 +1,19 @@
-export * from './engines/index.ts';
+export {
+  closeEngines,
+  type EngineContext,
+  type EngineName,
+  type EngineRunOptions,
+  engines,
+  runInEngine,
+} from './engines/index.ts';
+export {
+  type CompileOptions,
+  compileC,
+  compileWat,
+  expectedBinaryBytes,
+  expectedLines,
+  expectedUtf8,
+  type ProgramName,
+  program,
+  programNames,
+} from './programs/index.ts';
