@@ -83,3 +83,6 @@ export async function program(name: ProgramName): Promise<Blob> {
 export function blob(bytes: Uint8Array): Blob {
   return { digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, bytes };
 }
+
+/** `\0asm` and the version and layer of a component. */
+export const component: Blob = blob(new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]));
