@@ -1,3 +1,4 @@
+export * from './cluster/index.ts';
 export {
   closeEngines,
   type EngineContext,
@@ -6,6 +7,12 @@ export {
   engines,
   runInEngine,
 } from './engines/index.ts';
+export {
+  type SharedPlayground,
+  sharedPlayground,
+  type TemporaryNamespace,
+  temporaryNamespace,
+} from './playground/index.ts';
 export {
   type CompileOptions,
   compileC,
