@@ -34,6 +34,8 @@ export interface WigeonNode extends AsyncDisposable {
   readonly kubeletPort: number;
   /** How many agents are connected now. */
   readonly agents: () => number;
+  /** Resolves when the number of connected agents satisfies the condition. */
+  untilAgents(condition: (count: number) => boolean): Promise<void>;
 }
 
 /** Starts everything; resolves when the Node is registered, its ports are open and its pods are known. */
@@ -53,11 +55,16 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
     plainHttp: config.images.plainHttp,
   });
   const logs = resources.use(new LogStore(join(config.stateDir, 'logs')));
+  let totalChanged = Promise.withResolvers<void>();
   const agents = new AgentRegistry({
     placement,
     lease: config.gateway.leaseSeconds * 1000,
     log,
-    onTotalChanged: () => registrar?.changed(),
+    onTotalChanged: () => {
+      registrar?.changed();
+      totalChanged.resolve();
+      totalChanged = Promise.withResolvers<void>();
+    },
   });
   resources.defer(() => agents.close());
 
@@ -132,6 +139,9 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
     gatewayPort: gateway.port,
     kubeletPort: kubelet.port,
     agents: () => placement.total().agents,
+    async untilAgents(condition) {
+      while (!condition(placement.total().agents)) await totalChanged.promise;
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

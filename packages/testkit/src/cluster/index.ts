@@ -1,0 +1,2 @@
+export { type TestAgent, TestCluster, type TestClusterOptions } from './test-cluster.ts';
+export type { PodEnd, PodRequest, TestPod } from './test-pod.ts';

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { buildAgentAssets } from '@wigeon/agent/assets';
+import { type NodeAgent, startNodeAgent } from '@wigeon/agent/node';
+import { type Browser, type BrowserName, launchBrowser, type Page } from '@wigeon/browsers';
+import {
+  type ApiClient,
+  createApiClient,
+  type NodeConfigInput,
+  parseConfig,
+  startNode,
+  type WigeonNode,
+} from '@wigeon/node';
+import { imageFromModule, pushImage } from '@wigeon/oci-client';
+import { type Playground, type PlaygroundOptions, startPlayground } from '@wigeon/playground';
+import type { Offer } from '@wigeon/protocol';
+import pino from 'pino';
+import type { EngineName } from '../engines/index.ts';
+import { type ProgramName, program } from '../programs/index.ts';
+import { openScriptPage, type ScriptPage } from './script-page.ts';
+import { type PodRequest, TestPod } from './test-pod.ts';
+
+/** The publishable key of every test cluster. */
+const KEY = 'pk_test';
+
+export interface TestClusterOptions {
+  readonly playground?: PlaygroundOptions;
+  /** Changes to the node's configuration. */
+  readonly node?: Partial<NodeConfigInput>;
+}
+
+/** An agent of a test: a browser's tab or a Node process's worker threads. */
+export interface TestAgent extends AsyncDisposable {
+  readonly engine: EngineName;
+  /** The tab, when it is one. */
+  readonly page?: Page;
+}
+
+/** A playground with our node in it. Everything on loopback; disposing it leaves nothing. */
+export class TestCluster implements AsyncDisposable {
+  readonly playground: Playground;
+  readonly node: WigeonNode;
+  readonly api: ApiClient;
+  readonly #page: ScriptPage;
+  readonly #resources: AsyncDisposableStack;
+  readonly #browsers = new Map<BrowserName, Promise<Browser>>();
+  readonly #images = new Map<string, Promise<string>>();
+  #pods = 0;
+
+  private constructor(parts: {
+    playground: Playground;
+    node: WigeonNode;
+    api: ApiClient;
+    page: ScriptPage;
+    resources: AsyncDisposableStack;
+  }) {
+    this.playground = parts.playground;
+    this.node = parts.node;
+    this.api = parts.api;
+    this.#page = parts.page;
+    this.#resources = parts.resources;
+  }
+
+  static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
+    await using resources = new AsyncDisposableStack();
+    const playground = resources.use(await startPlayground(options.playground));
+    const node = resources.use(
+      await startNode({
+        config: parseConfig({
+          nodeName: playground.node.nodeName,
+          kubeconfig: playground.node.kubeconfig,
+          stateDir: join(playground.directory, 'wigeon'),
+          kubelet: {
+            port: 0,
+            certFile: playground.node.serving.certificate,
+            keyFile: playground.node.serving.key,
+            clientCAFile: playground.node.clientCertificateAuthority,
+          },
+          gateway: { port: 0, keys: [KEY] },
+          images: { plainHttp: [playground.registry] },
+          ...options.node,
+        }),
+        assets: await buildAgentAssets(),
+        log: pino({ level: process.env.WIGEON_LOG ?? 'silent' }),
+        version: '0.0.0-test',
+      }),
+    );
+    const api = resources.use(createApiClient(playground.kubeconfig));
+    const page = resources.use(await openScriptPage(`http://127.0.0.1:${node.gatewayPort}`, KEY));
+    return new TestCluster({ playground, node, api, page, resources: resources.move() });
+  }
+
+  get gateway(): string {
+    return `http://127.0.0.1:${this.node.gatewayPort}`;
+  }
+
+  get key(): string {
+    return KEY;
+  }
+
+  /** Starts an agent and waits until the node has it. */
+  async agent(engine: EngineName, offer?: Offer): Promise<TestAgent> {
+    const before = this.node.agents();
+    const agent = engine === 'node' ? await this.#nodeAgent(offer) : await this.#tab(engine);
+    await this.node.untilAgents((count) => count > before);
+    return agent;
+  }
+
+  /** Name of the image with a program, pushed on first use. */
+  image(name: ProgramName): Promise<string> {
+    return this.imageOf(name, () => program(name));
+  }
+
+  /** Name of the image with this module under `/NAME.wasm`, pushed on first use. */
+  imageOf(name: string, module: () => Promise<Uint8Array>): Promise<string> {
+    const known = this.#images.get(name);
+    if (known) return known;
+    const reference = `${this.playground.registry}/${name}:1`;
+    const pushed = (async () => {
+      const path = `/${name}.wasm`;
+      await pushImage(imageFromModule(await module(), { path, entrypoint: [path] }), reference, {
+        plainHttp: [this.playground.registry],
+      });
+      return reference;
+    })();
+    this.#images.set(name, pushed);
+    return pushed;
+  }
+
+  /** Creates a pod that runs a test program; the real scheduler binds it. */
+  async run(name: ProgramName, request: Omit<PodRequest, 'image'> = {}): Promise<TestPod> {
+    return this.pod({ ...request, image: await this.image(name) });
+  }
+
+  /** Creates a pod. */
+  async pod(request: PodRequest): Promise<TestPod> {
+    return TestPod.create(this.api, this.playground, `${request.name ?? 'pod'}-${this.#pods++}`, request);
+  }
+
+  /** kubectl as admin; a failure is an error with what it said. */
+  async kubectl(...args: string[]): Promise<Buffer> {
+    const { code, stdout, stderr } = await this.playground.kubectl(args);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([...this.#browsers.values()].map(async (browser) => (await browser).close()));
+    await this.#resources.disposeAsync();
+  }
+
+  async #nodeAgent(offer: Offer | undefined): Promise<TestAgent> {
+    const agent: NodeAgent = startNodeAgent({
+      url: this.gateway,
+      key: KEY,
+      name: 'node-agent',
+      ...(offer ? { offer } : {}),
+    });
+    await agent.ready;
+    return { engine: 'node', [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
+  }
+
+  async #tab(engine: BrowserName): Promise<TestAgent> {
+    let launched = this.#browsers.get(engine);
+    if (!launched) {
+      launched = launchBrowser(engine);
+      this.#browsers.set(engine, launched);
+    }
+    const page = await (await launched).newPage(this.#page.url);
+    return { engine, page, [Symbol.asyncDispose]: () => page.close() };
+  }
+}
