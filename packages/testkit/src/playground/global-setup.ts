@@ -1,8 +1,9 @@
 // vitest's `globalSetup` for projects whose tests use a playground: one for the whole run, started at its first use.
-// Name it in vitest.config.ts as `@wigeon/testkit/playground/global-setup`.
-import { startPlayground } from '@wigeon/playground';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
-import { servePlayground } from './control-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,9 +12,18 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await servePlayground(() => startPlayground({ log: (line) => console.error(`playground: ${line}`) }));
-  project.provide('wigeonPlaygroundUrl', server.url);
+  const host = spawn(process.execPath, [join(import.meta.dirname, 'playground-host.node.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(host, 'close');
+  const failed = ended.then(([code]) => {
+    throw new Error(`the playground's process ended with ${code}`);
+  });
+  const [url] = (await Promise.race([once(createInterface({ input: host.stdout }), 'line'), failed])) as [string];
+  failed.catch(() => {});
+  project.provide('wigeonPlaygroundUrl', url);
   return async () => {
-    await server[Symbol.asyncDispose]();
+    host.stdin.end();
+    await ended;
   };
 }

@@ -1,40 +1,29 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type Playground, startPlayground } from '@wigeon/playground';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type ControlServer,
-  connectPlayground,
-  type SharedPlayground,
-  servePlayground,
-  temporaryNamespace,
-} from './index.ts';
+import type { TestProject } from 'vitest/node';
+import setup from './global-setup.ts';
+import { connectPlayground, type SharedPlayground, temporaryNamespace } from './index.ts';
 
-let starts = 0;
-let held: Playground | undefined;
-let server: ControlServer;
+let teardown: () => Promise<void>;
 let playground: SharedPlayground;
+let again: SharedPlayground;
 
 beforeAll(async () => {
-  server = await servePlayground(async () => {
-    starts++;
-    return (held = await startPlayground());
-  });
-  expect(starts).toBe(0);
-  [playground] = (await Promise.all([connectPlayground(server.url), connectPlayground(server.url)])) as [
-    SharedPlayground,
-    SharedPlayground,
-  ];
+  let url = '';
+  const project = { provide: (_name: string, value: string) => (url = value) };
+  teardown = await setup(project as unknown as TestProject);
+  [playground, again] = await Promise.all([connectPlayground(url), connectPlayground(url)]);
 });
 
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  expect(held && existsSync(held.directory)).toBe(false);
+  await teardown();
+  expect(existsSync(playground.directory)).toBe(false);
 });
 
 test('starts once, whoever asks', async () => {
-  expect(starts).toBe(1);
+  expect(again.directory).toBe(playground.directory);
   expect(readFileSync(playground.kubeconfig, 'utf8')).toContain(playground.server);
   const response = await fetch(`http://${playground.registry}/v2/`);
   await response.body?.cancel();
