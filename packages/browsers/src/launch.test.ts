@@ -17,11 +17,16 @@ const PAGE = `<!doctype html><title>page</title><script>
   addEventListener('pagehide', () => navigator.sendBeacon('/pagehide'));
 </script>`;
 
+// Where browsers put their files; our own, because other tests run browsers at the same time.
+const systemDirectory = process.env.TMPDIR;
+let temporary: string;
 let server: Server;
 let origin: string;
 const requests: { url: string; waiting: (() => void)[] } = { url: '', waiting: [] };
 
 beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'browsers-test-'));
+  process.env.TMPDIR = temporary;
   server = createServer((request: IncomingMessage, response) => {
     requests.url += `${request.url} `;
     for (const wake of requests.waiting.splice(0)) wake();
@@ -32,18 +37,18 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 
-afterAll(() => {
+afterAll(async () => {
   server.closeAllConnections();
   server.close();
+  if (systemDirectory === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = systemDirectory;
+  await rm(temporary, { recursive: true });
 });
 
 async function requestFor(path: string): Promise<void> {
   while (!requests.url.includes(path)) await new Promise<void>((resolve) => requests.waiting.push(resolve));
   requests.url = '';
 }
-
-const directories = async (name: string): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((entry) => entry.startsWith(`wigeon-${name}-`));
 
 // Adds 2 and 40 in a module that exports `add`: (module (func (export "add") (param i32 i32) (result i32) …)).
 const ADD_IN_WORKER = `new Promise((resolve, reject) => {
@@ -139,7 +144,7 @@ describe.each(browserNames)('%s', (name) => {
   });
 
   test('kill leaves no process and no file, and fails what is under way', async () => {
-    const before = await directories(name);
+    const before = await readdir(temporary);
     const browser = await launchBrowser(name);
     const page = await browser.newPage(`${origin}/`);
     const never = page.evaluate('new Promise(() => {})');
@@ -149,12 +154,12 @@ describe.each(browserNames)('%s', (name) => {
     await browser.kill();
     await failed;
     expect(processes.filter(isAlive)).toEqual([]);
-    expect(await directories(name)).toEqual(before);
+    expect(await readdir(temporary)).toEqual(before);
     await expect(browser.newPage(`${origin}/`)).rejects.toThrow();
   });
 
   test('leaves no process and no file when our own process is killed', async () => {
-    const before = await directories(name);
+    const before = await readdir(temporary);
     const script = `
       import { launchBrowser } from ${JSON.stringify(join(import.meta.dirname, 'launch.ts'))};
       const browser = await launchBrowser(${JSON.stringify(name)});
@@ -171,7 +176,7 @@ describe.each(browserNames)('%s', (name) => {
     await vi.waitFor(
       async () => {
         expect(processes.filter(isAlive)).toEqual([]);
-        expect(await directories(name)).toEqual(before);
+        expect(await readdir(temporary)).toEqual(before);
       },
       { timeout: 20_000 },
     );

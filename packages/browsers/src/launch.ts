@@ -55,6 +55,12 @@ export async function launchBrowser(name: BrowserName, options: LaunchOptions = 
   const directory = await mkdtemp(join(tmpdir(), `wigeon-${name}-`));
   const driver = await drivers[name]({ executable, directory, headless });
   const started: SupervisedCommand[] = [];
+  let givenUp = false;
+  const track = async (command: SupervisedCommand): Promise<void> => {
+    started.push(command);
+    // Started while the launch was being given up, so `killAll` has missed it.
+    if (givenUp) await killAll();
+  };
   const killAll = async (): Promise<void> => {
     await Promise.all(started.map((command) => command.kill()));
     await rm(directory, { recursive: true, force: true });
@@ -64,7 +70,7 @@ export async function launchBrowser(name: BrowserName, options: LaunchOptions = 
     let display: Record<string, string> = {};
     if (name === 'webkit' || !headless) {
       const { name: displayName, xvfb } = await startDisplay(log);
-      started.push(xvfb);
+      await track(xvfb);
       display = { DISPLAY: displayName };
     }
     const command = await supervise(driver.command, {
@@ -73,7 +79,7 @@ export async function launchBrowser(name: BrowserName, options: LaunchOptions = 
       remove: [directory],
       log,
     });
-    started.push(command);
+    await track(command);
     const ended = command.done.then(() => {
       throw new BrowserError('BROWSER_LAUNCH_FAILED', `${name} ended before it could be driven:\n${command.tail()}`);
     });
@@ -99,6 +105,7 @@ export async function launchBrowser(name: BrowserName, options: LaunchOptions = 
     options.signal?.addEventListener('abort', () => void killAll(), { once: true });
     return makeBrowser(name, command, connection, killAll);
   } catch (error) {
+    givenUp = true;
     await killAll();
     throw error;
   } finally {

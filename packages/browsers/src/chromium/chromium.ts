@@ -47,7 +47,8 @@ export async function connectChromium({ executable, directory, headless }: Drive
     async connect(process) {
       const [, endpoint] = await process.line(/DevTools listening on (ws:\S+)/);
       // Playwright's defaults pretend that every page has the focus; such a page cannot be frozen.
-      return connection(await chromium.connectOverCDP(endpoint ?? '', { timeout: 0, noDefaults: true }));
+      const options = { timeout: 0, noDefaults: true, artifactsDir: `${directory}/artifacts` };
+      return connection(await chromium.connectOverCDP(endpoint ?? '', options));
     },
   };
 }

@@ -23,8 +23,13 @@ export async function connectWebkit({ executable, directory }: DriverInput): Pro
       XDG_CONFIG_HOME: `${directory}/config`,
     },
     async connect(process) {
+      let ended = false;
+      void process.done.then(() => {
+        ended = true;
+      });
       let port = listeningPort(process.pid);
       while (port === undefined) {
+        if (ended) throw new BrowserError('BROWSER_LAUNCH_FAILED', 'WebKitWebDriver ended before it listened');
         // The driver prints nothing and picks its port itself, so there is no event to wait for.
         await new Promise((resolve) => setTimeout(resolve, 5));
         port = listeningPort(process.pid);

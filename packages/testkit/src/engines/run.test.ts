@@ -52,6 +52,7 @@ describe.each(engines)('in %s', (engine) => {
         new TextDecoder().decode((await run({ do: 'read', name }, { files })) as Uint8Array);
       expect(await read('a/b c')).toBe('from memory');
       expect(await read('disk')).toBe('from disk');
+      await expect(run({ do: 'report' }, { files: { gone: join(directory, 'gone') } })).rejects.toThrow(/ENOENT.*gone/);
       await expect(read('missing')).rejects.toThrow('no file "missing" was given to this call');
     } finally {
       await rm(directory, { recursive: true });

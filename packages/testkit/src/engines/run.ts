@@ -1,5 +1,6 @@
 // Runs one TypeScript module in a dedicated worker of any engine: the way to show that code works everywhere.
 import { randomUUID } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type BrowserName, browserNames } from '@wigeon/browsers';
 import { BrowserEngine } from './browser-engine.ts';
@@ -49,6 +50,8 @@ export async function runInEngine<I, O>(
 ): Promise<O> {
   const { isolated = false, files = {}, timeoutMs = 30_000, signal, log } = options;
   signal?.throwIfAborted();
+  // A missing file is told here, by its path, and not as a failed request in the worker.
+  await Promise.all(Object.values(files).map((file) => (typeof file === 'string' ? access(file) : undefined)));
   const bundle = await bundleForWorker(toPath(modulePath));
   const serving = await (server ??= EngineServer.start());
   const id = randomUUID();
