@@ -182,6 +182,21 @@ describe.each(browserNames)('%s', (name) => {
     );
   });
 
+  test('a program ends by itself after it has closed its browser', async () => {
+    const script = `
+      import { launchBrowser } from ${JSON.stringify(join(import.meta.dirname, 'launch.ts'))};
+      const browser = await launchBrowser(${JSON.stringify(name)});
+      await (await browser.newPage(${JSON.stringify(`${origin}/`)})).evaluate('1');
+      await browser.close();
+      console.log('closed');`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout });
+    const [[line], [code]] = await Promise.all([once(lines, 'line'), once(child, 'exit')]);
+    expect({ line, code }).toEqual({ line: 'closed', code: 0 });
+  });
+
   test('a launch that hangs is an error that holds what the browser wrote', async () => {
     await using fake = await fakeBrowser(name, 'echo "no protocol specified" >&2; exec sleep 1000');
     await expect(launchBrowser(name, { timeoutMs: 1_500 })).rejects.toMatchObject({

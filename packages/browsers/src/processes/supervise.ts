@@ -45,18 +45,18 @@ export async function supervise(command: string, options: SuperviseOptions): Pro
     // Out of our session and group: a Ctrl-C or a kill of our group must not reach the supervisor before its work.
     detached: true,
   });
-  // Ending this process ends the supervisor, so neither it nor its pipes need to keep this process alive.
-  child.unref();
   const output = new OutputLines(child.stderr as Readable, options.log);
   const fd3 = child.stdio[3] as Readable;
-  for (const stream of [child.stdin, child.stdout, child.stderr, fd3])
-    (stream as unknown as { unref(): void } | null)?.unref();
+  const handles = [child, child.stdin, child.stdout, child.stderr, fd3] as unknown as { ref(): void; unref(): void }[];
   child.stdin?.on('error', () => {});
 
   const done = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const pid = await startedPid(child, command);
+  // Ending this process ends the supervisor, so neither it nor its pipes need to keep this process alive,
+  // but while someone waits for the end.
+  for (const handle of handles) handle.unref();
   const kill = (): Promise<void> => {
-    child.ref();
+    for (const handle of handles) handle.ref();
     child.stdin?.end();
     return done;
   };
