@@ -1,1 +1,15 @@
-export {};
+export type { Blocking, Suspender } from './blocking/blocking.ts';
+export type { BlockingOffer } from './blocking/choose.ts';
+export { chooseBlocking } from './blocking/choose.ts';
+export type { Clock } from './clock.ts';
+export { platformClock } from './clock.ts';
+export { WasiError, type WasiErrorCode } from './error.ts';
+export type { Connection, Listener } from './fd/socket.ts';
+export { type BundleEntry, MemoryTree, type MemoryTreeOptions } from './fs/memory-tree.ts';
+export type { Mount } from './fs/namespace.ts';
+export { bytesSource, lazySource, rangeSource, type Source } from './fs/source.ts';
+export { WasiHost, type WasiOptions } from './host.ts';
+export type { RandomSource } from './random.ts';
+export { closedInput, InputQueue } from './stream/input.ts';
+export { directOutput, OutputQueue, type OutputQueueOptions } from './stream/output.ts';
+export type { InputStream, OutputStream } from './stream/stream.ts';
