@@ -30,6 +30,7 @@ beforeAll(async () => {
   server = createServer((request: IncomingMessage, response) => {
     requests.url += `${request.url} `;
     for (const wake of requests.waiting.splice(0)) wake();
+    if (request.url === '/strict') response.setHeader('content-security-policy', "default-src 'none'");
     response.setHeader('content-type', 'text/html').end(PAGE);
   });
   server.listen(0, '127.0.0.1');
@@ -92,6 +93,12 @@ describe.each(browserNames)('%s', (name) => {
         message: 'the page threw TypeError: no such bird',
       });
       await expect(page.evaluate('1 +')).rejects.toMatchObject({ code: 'PAGE_SCRIPT_FAILED' });
+      await page.close();
+    });
+
+    test('evaluates in a page whose policy forbids every script', async () => {
+      const page = await browser.newPage(`${origin}/strict`);
+      expect(await page.evaluate('Promise.resolve(document.title)')).toBe('page');
       await page.close();
     });
 
