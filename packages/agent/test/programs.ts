@@ -61,7 +61,7 @@ const sources: Readonly<Record<ProgramName, string>> = {
        (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 16))))`,
   ),
   unknownImport: '(module (import "env" "launch" (func)) (func (export "_start")))',
-  library: '(module (func (export "add")))',
+  library: '(module (memory (export "memory") 1) (func (export "add")))',
 };
 
 export interface Blob {

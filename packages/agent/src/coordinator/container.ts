@@ -129,6 +129,8 @@ export class Container {
   #onReport(report: GuestReport): void {
     if (this.#discarded || this.ended) return;
     switch (report.kind) {
+      case 'ready':
+        return;
       case 'running':
         this.#state = { phase: 'running', startedAt: this.#time() };
         this.sendState();

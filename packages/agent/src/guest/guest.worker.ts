@@ -6,3 +6,4 @@ const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
 const post = (report: GuestReport, transfer: ArrayBuffer[]): void => scope.postMessage(report, transfer);
 
 scope.onmessage = ({ data }: MessageEvent<GuestStart>): void => runGuest(data, post);
+post({ kind: 'ready' }, []);

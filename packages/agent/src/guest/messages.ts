@@ -15,6 +15,8 @@ export interface GuestStart {
 }
 
 export type GuestReport =
+  /** The worker has its code and waits for a program. */
+  | { readonly kind: 'ready' }
   /** Instantiated; the next thing is the program's own first instruction. */
   | { readonly kind: 'running' }
   | { readonly kind: 'output'; readonly stream: OutputStream; readonly bytes: Uint8Array<ArrayBuffer> }

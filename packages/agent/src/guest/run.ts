@@ -1,6 +1,6 @@
 // Runs one program to its end in the calling worker. The same code in browser workers and Node worker threads.
-import { ConsoleStdout, OpenFile, File as ShimFile, WASI } from '@bjorn3/browser_wasi_shim';
 import type { OutputStream } from '@wigeon/protocol';
+import { WasiHost } from '@wigeon/wasi';
 import { FlowWait } from './flow.ts';
 import type { GuestExit, GuestReport, GuestStart } from './messages.ts';
 import { describeTrap, isTrap } from './trap.ts';
@@ -35,38 +35,53 @@ function run(
   write: (stream: OutputStream, bytes: Uint8Array) => void,
   running: () => void,
 ): GuestExit {
-  const wasi = new WASI(
-    [...argv],
-    [...env],
-    [
-      new OpenFile(new ShimFile([])),
-      new ConsoleStdout((bytes) => write('stdout', bytes)),
-      new ConsoleStdout((bytes) => write('stderr', bytes)),
-    ],
-  );
+  let host: WasiHost;
+  try {
+    host = new WasiHost({
+      args: argv,
+      env: Object.fromEntries(env.map((entry) => splitOnce(entry))),
+      stdout: (bytes) => write('stdout', bytes),
+      stderr: (bytes) => write('stderr', bytes),
+      // Sleeps hold this worker, which is the program's own; that needs nothing of the engine (browser.md section 3, C).
+      blocking: { kind: 'sleep' },
+    });
+  } catch (error) {
+    return startError(`the program cannot be given its arguments: ${messageOf(error)}`);
+  }
   let instance: WebAssembly.Instance;
   try {
     // Synchronous on purpose: in WebKitGTK 2.50 asynchronous instantiation in a worker can stay unsettled for good
     // (browser.md section 5.5).
-    instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
+    instance = new WebAssembly.Instance(module, host.imports);
+    host.bind(instance);
   } catch (error) {
     if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
-    return startError(`the module cannot be linked: ${error instanceof Error ? error.message : String(error)}`);
+    return startError(`the module cannot be linked: ${messageOf(error)}`);
   }
   if (typeof instance.exports._start !== 'function') {
     return startError('the module exports no _start function: it is not a WASI command');
   }
   running();
   try {
-    const code = wasi.start(instance as never);
+    const code = host.start(instance);
     // A kernel keeps the low eight bits of an exit status (exit(3)).
     return { kind: 'exited', cause: 'exit', exitCode: code & 0xff };
   } catch (error) {
     if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
-    return startError(`the WASI host failed: ${error instanceof Error ? error.message : String(error)}`);
+    return startError(`the WASI host failed: ${messageOf(error)}`);
   }
 }
 
 function startError(message: string): GuestExit {
   return { kind: 'exited', cause: 'error', exitCode: START_ERROR_EXIT_CODE, message };
+}
+
+/** `NAME=value` at its first equals sign. */
+function splitOnce(entry: string): [string, string] {
+  const at = entry.indexOf('=');
+  return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
