@@ -19,6 +19,8 @@ export interface Site {
   readonly operands: Uint8Array;
   /** The call is of an import, or may be: its arguments are the last of `operands`, so that it can be made again. */
   readonly withArguments: boolean;
+  /** Legacy `try`s, outermost first, whose handlers the site is in and which are rethrown from: see CaughtLocals. */
+  readonly caught: readonly number[];
   /** Locals live at the site, ascending; set by liveness. */
   live: Uint32Array;
 }
@@ -38,6 +40,8 @@ export class OperandMap {
   /** 1 if instruction i cannot be reached. */
   dead: Uint8Array = new Uint8Array(0);
   sites: Site[] = [];
+  /** Legacy `try`s (by instruction) that a `rethrow` names. */
+  rethrown: ReadonlySet<number> = new Set();
   /** Index into `sites` by instruction, or -1. */
   siteAt: Int32Array = new Int32Array(0);
 
@@ -59,6 +63,7 @@ export class OperandMap {
     this.dead.fill(0, 0, count);
     this.siteAt.fill(-1, 0, count);
     this.sites = [];
+    this.rethrown = new Set();
     this.#size = 0;
   }
 
@@ -92,6 +97,7 @@ interface Control {
   readonly parameterProducers: Int32Array | undefined;
   /** The opener itself cannot be reached. */
   readonly dead: boolean;
+  inHandler: boolean;
 }
 
 /**
@@ -102,8 +108,12 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
   const { module, count, a } = code;
   map.reserve(count);
   const index64 = (memory: number): number => (module.memories[memory]?.index64 ? valueType.i64 : valueType.i32);
-  const control: Control[] = [{ opener: -1, base: 0, type: -1, parameterProducers: undefined, dead: false }];
+  const control: Control[] = [
+    { opener: -1, base: 0, type: -1, parameterProducers: undefined, dead: false, inHandler: false },
+  ];
   let top = control[0]!;
+  const rethrown = code.exceptions === 'legacy' ? findRethrown(code) : map.rethrown;
+  map.rethrown = rethrown;
   let dead = false;
   let kept = 0;
   const malformed = (i: number, what: string): never => {
@@ -133,6 +143,7 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
       offset: code.pos[i]! - code.sectionStart,
       operands: map.types.slice(0, height),
       withArguments,
+      caught: control.filter((c) => c.inHandler && rethrown.has(c.opener)).map((c) => c.opener),
       live: none,
     });
   };
@@ -151,7 +162,7 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
     map.base[i] = base;
     const parameterProducers =
       params.length > 0 && code.code[i] === op.if ? map.producers.slice(base, map.size) : undefined;
-    top = { opener: i, base, type: code.type[i]!, parameterProducers, dead: false };
+    top = { opener: i, base, type: code.type[i]!, parameterProducers, dead: false, inHandler: false };
     control.push(top);
   };
   // The entry poll is told apart by its kind; its operands are none.
@@ -162,6 +173,7 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
       offset: code.bodyStart - code.sectionStart,
       operands: new Uint8Array(0),
       withArguments: false,
+      caught: [],
       live: none,
     });
   }
@@ -175,7 +187,14 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
         case op.if:
         case op.try:
         case op.tryTable:
-          control.push({ opener: i, base: map.size, type: -1, parameterProducers: undefined, dead: true });
+          control.push({
+            opener: i,
+            base: map.size,
+            type: -1,
+            parameterProducers: undefined,
+            dead: true,
+            inHandler: false,
+          });
           top = control.at(-1)!;
           continue;
         case op.else:
@@ -249,6 +268,7 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
         kept = Math.min(kept, top.base);
         dead = false;
         map.dead[i] = 0;
+        top.inHandler = true;
         if (c === op.catch) pushAll(module.types[module.tags[a[i]!]!]!.params, i);
         break;
       case op.end:
@@ -329,4 +349,30 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
         break;
     }
   }
+}
+
+/** The legacy `try`s that some `rethrow` in their handlers names. */
+function findRethrown(code: FunctionCode): Set<number> {
+  const found = new Set<number>();
+  const open: number[] = [];
+  for (let i = 0; i < code.count; i++) {
+    switch (code.code[i]) {
+      case op.block:
+      case op.loop:
+      case op.if:
+      case op.try:
+        open.push(i);
+        break;
+      case op.end:
+      case op.delegate:
+        open.pop();
+        break;
+      case op.rethrow: {
+        const opener = open[open.length - 1 - code.a[i]!];
+        if (opener !== undefined && code.code[opener] === op.try) found.add(opener);
+        break;
+      }
+    }
+  }
+  return found;
 }

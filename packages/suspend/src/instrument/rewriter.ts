@@ -8,7 +8,17 @@ import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import { ByteWriter } from '../module/writer.ts';
 import { bankLimit, type RewriteContext } from './context.ts';
-import { carrier, frameSlots, maxInts, maxLongs, port, type Slot } from './layout.ts';
+import {
+  carrier,
+  caughtStride,
+  caughtTypes,
+  frameSlots,
+  maxInts,
+  maxLongs,
+  port,
+  type Slot,
+  slotKey,
+} from './layout.ts';
 
 /** A construct that is open in the output. */
 interface Open {
@@ -20,7 +30,7 @@ interface Open {
   /** `end`s to write behind the construct's own. */
   readonly closes: number;
   /** Set on the part of a construct that a continuation resumes inside. */
-  readonly resumed: 'body' | 'arm' | undefined;
+  readonly resumed: 'body' | 'arm' | 'identified' | undefined;
 }
 
 /** How a function catches our tag: at each site, or once for the whole function with the site in a local. */
@@ -36,6 +46,8 @@ export class Rewriter {
   /** Types of locals added behind the function's own. */
   readonly addedLocals: number[] = [];
   readonly #temps = new Map<number, number>();
+  readonly #caughtLocals = new Map<number, number>();
+  #caughtTypesOnce: Uint8Array | undefined;
   #site = -1;
   #fuel = -1;
   #loaded = -1;
@@ -62,6 +74,7 @@ export class Rewriter {
     this.shape = code.exceptions !== 'none' || (code.hasCalls && code.loops === 0) ? 'handler' : 'pads';
     this.addedLocals.length = 0;
     this.#temps.clear();
+    this.#caughtLocals.clear();
     this.#site = -1;
     this.#fuel = -1;
     this.#loaded = -1;
@@ -96,7 +109,7 @@ export class Rewriter {
     const { out } = this;
     const code = this.#code;
     const i = site.instruction;
-    for (const slot of frameSlots(site, code.localTypes)) {
+    for (const slot of this.slots(site)) {
       this.#restoreValue(slot.type, restore);
       out.u8(op.localSet).u32(this.#slotLocal(slot));
     }
@@ -156,7 +169,7 @@ export class Rewriter {
       out.u8(op.end);
     } else if (context.form === 'legacy') {
       out.u8(op.catch).u32(tag);
-      this.#save(unionSlots(this.map.sites, this.#code.localTypes), undefined);
+      this.#save(this.unionSlots(), undefined);
       out.put(op.rethrow, 0, op.end);
       if (settles) this.#settle();
       out.u8(op.end);
@@ -164,7 +177,7 @@ export class Rewriter {
       out.u8(op.end);
       if (settles) this.#settle();
       out.put(op.return, op.end);
-      this.#save(unionSlots(this.map.sites, this.#code.localTypes), undefined);
+      this.#save(this.unionSlots(), undefined);
       out.u8(op.throw).u32(tag).u8(op.end);
     }
   }
@@ -194,6 +207,23 @@ export class Rewriter {
     return body.copy(this.out.bytes, 0, this.out.length);
   }
 
+  /** The values of a frame at a site, in the order of their saving where each site saves its own. */
+  slots(site: Site): Slot[] {
+    return frameSlots(site, this.#code.localTypes, site.caught.length > 0 ? this.#caughtTypes : []);
+  }
+
+  /** Values that any of the sites needs, in the order in which a handler saves them. */
+  unionSlots(): Slot[] {
+    const found = new Map<number, Slot>();
+    for (const site of this.map.sites) for (const slot of this.slots(site)) found.set(slotKey(slot), slot);
+    return [...found.entries()].sort(([x], [y]) => x - y).map(([, slot]) => slot);
+  }
+
+  get #caughtTypes(): Uint8Array {
+    this.#caughtTypesOnce ??= caughtTypes(this.context.module);
+    return this.#caughtTypesOnce;
+  }
+
   newLocal(type: number): number {
     return this.#code.locals + this.addedLocals.push(type) - 1;
   }
@@ -210,7 +240,17 @@ export class Rewriter {
   }
 
   #slotLocal({ kind, index, type }: Slot): number {
+    if (kind === 'caught') return this.#caughtLocal(index, type);
     return kind === 'local' ? index : this.#temp(index, type);
+  }
+
+  #caughtLocal(index: number, type: number): number {
+    let local = this.#caughtLocals.get(index);
+    if (local === undefined) {
+      local = this.newLocal(type);
+      this.#caughtLocals.set(index, local);
+    }
+    return local;
   }
 
   #blockType(params: ArrayLike<number>, results: ArrayLike<number>): void {
@@ -236,9 +276,18 @@ export class Rewriter {
     this.#copied = pos[from]!;
     for (let i = from; ; i++) {
       switch (code.code[i]) {
+        case op.try:
+          if (this.#identifies(i)) {
+            this.#flush(pos[i]!);
+            out.u8(op.try);
+            this.#blockType(code.blockParams(code.type[i]!), code.blockResults(code.type[i]!));
+            this.#push(i, 1, 0, 'identified');
+            break;
+          }
+          this.#push(i, 0, 0);
+          break;
         case op.block:
         case op.if:
-        case op.try:
           this.#push(i, 0, 0);
           break;
         case op.loop:
@@ -281,6 +330,12 @@ export class Rewriter {
             this.#copied = pos[i + 1]!;
             continue;
           }
+          if (top.resumed === 'identified') {
+            this.#flush(pos[i]!);
+            this.#identify(top.opener);
+            this.#open.pop();
+            this.#push(top.opener, 0, 0);
+          }
           if (code.code[i] === op.catchAll && map.sites.length > 0) {
             this.#flush(pos[i]!);
             out.u8(op.catch).u32(context.added.tag).put(op.rethrow, 0);
@@ -317,9 +372,19 @@ export class Rewriter {
           this.#label(i, op.delegate, a[i]!);
           break;
         }
+        case op.rethrow: {
+          const target = this.#open[this.#open.length - 1 - a[i]!]!;
+          if (target.resumed === 'arm') {
+            this.#flush(pos[i]!);
+            this.#throwAgain(target.opener);
+            this.#copied = pos[i + 1]!;
+          } else {
+            this.#label(i, op.rethrow, a[i]!);
+          }
+          break;
+        }
         case op.br:
         case op.brIf:
-        case op.rethrow:
           this.#label(i, code.code[i]!, a[i]!);
           break;
         case op.brTable:
@@ -499,7 +564,7 @@ export class Rewriter {
       this.#blockType(args, results);
       call();
       out.u8(op.catch).u32(tag);
-      this.#save(frameSlots(site, this.#code.localTypes), site.offset);
+      this.#save(this.slots(site), site.offset);
       out.put(op.rethrow, 0, op.end);
       return;
     }
@@ -512,7 +577,7 @@ export class Rewriter {
     out.put(1, 0x00).u32(tag).u8(0);
     call();
     out.put(op.end, op.br, 1, op.end);
-    this.#save(frameSlots(site, this.#code.localTypes), site.offset);
+    this.#save(this.slots(site), site.offset);
     out.u8(op.throw).u32(tag).u8(op.end);
   }
 
@@ -551,7 +616,7 @@ export class Rewriter {
     }
     out.u8(op.localGet).u32(this.#fuel).u8(op.i32Const).s32(weight).u8(op.i32Sub);
     out.u8(op.localTee).u32(this.#fuel).put(op.i32Const, 0, op.i32LtS, op.if, 0x40);
-    const slots = frameSlots(site, code.localTypes);
+    const slots = this.slots(site);
     if (this.shape === 'handler') {
       this.#setSite(site);
       out.u8(op.throw).u32(context.added.tag);
@@ -803,9 +868,12 @@ export class Rewriter {
         return;
       case op.try:
         if (arm === 'body') {
-          out.u8(op.try);
-          this.#blockType([], results);
-          this.#push(opener, 0, 0);
+          const identified = this.#identifies(opener);
+          for (let k = identified ? 0 : 1; k < 2; k++) {
+            out.u8(op.try);
+            this.#blockType([], results);
+          }
+          this.#push(opener, identified ? 1 : 0, 0, identified ? 'identified' : undefined);
           return;
         }
         out.u8(op.block);
@@ -822,6 +890,58 @@ export class Rewriter {
         this.#blockType([], results);
         this.#push(opener, 0, 0, code.code[opener] === op.if && arm === 'body' ? 'body' : undefined);
     }
+  }
+
+  // --- legacy handlers
+
+  /** Whether handlers of the `try` at i have to know what they handle. */
+  #identifies(i: number): boolean {
+    return this.map.rethrown.has(i) && this.map.sites.length > 0;
+  }
+
+  /** Ends an inner `try` around the body that notes what was thrown and throws it on to the handlers proper. */
+  #identify(opener: number): void {
+    const { out, context } = this;
+    const { module } = context;
+    const types = this.#caughtTypes;
+    const local = (k: number): number => this.#caughtLocal(opener * caughtStride + k, types[k]!);
+    out.u8(op.catch).u32(context.added.tag).put(op.rethrow, 0);
+    let first = 1;
+    module.tags.forEach((tag, number) => {
+      const { params } = module.types[tag]!;
+      out.u8(op.catch).u32(number);
+      for (let k = params.length - 1; k >= 0; k--) out.u8(op.localSet).u32(local(first + k));
+      first += params.length;
+      out
+        .u8(op.i32Const)
+        .s32(number + 1)
+        .u8(op.localSet)
+        .u32(local(0))
+        .put(op.rethrow, 0);
+    });
+    out.put(op.catchAll, op.i32Const, 0, op.localSet).u32(local(0)).put(op.rethrow, 0, op.end);
+  }
+
+  /** In a handler that was resumed the exception is not at hand: an equal one is thrown. */
+  #throwAgain(opener: number): void {
+    const { out, context } = this;
+    const { module } = context;
+    const types = this.#caughtTypes;
+    const local = (k: number): number => this.#caughtLocal(opener * caughtStride + k, types[k]!);
+    let first = 1;
+    module.tags.forEach((tag, number) => {
+      const { params } = module.types[tag]!;
+      out
+        .u8(op.localGet)
+        .u32(local(0))
+        .u8(op.i32Const)
+        .s32(number + 1)
+        .put(0x46, op.if, 0x40);
+      for (let k = 0; k < params.length; k++) out.u8(op.localGet).u32(local(first + k));
+      first += params.length;
+      out.u8(op.throw).u32(number).u8(op.end);
+    });
+    out.u8(op.call).u32(context.rethrowForeign!()).u8(op.unreachable);
   }
 
   // --- segments
@@ -865,15 +985,4 @@ function bankable(slots: readonly Slot[]): boolean {
     else return false;
   }
   return ints <= bankLimit && longs <= bankLimit;
-}
-
-/** Values that any of the sites needs: locals ascending, then operands by height and type. */
-export function unionSlots(sites: readonly Site[], localTypes: Uint8Array): Slot[] {
-  const found = new Map<number, Slot>();
-  for (const site of sites) {
-    for (const slot of frameSlots(site, localTypes)) {
-      found.set((slot.kind === 'local' ? 0 : 2 ** 30) + slot.index * 256 + slot.type, slot);
-    }
-  }
-  return [...found.entries()].sort(([x], [y]) => x - y).map(([, slot]) => slot);
 }

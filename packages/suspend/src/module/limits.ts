@@ -3,7 +3,7 @@
  * limits (https://webassembly.github.io/spec/js-api/#limits), so a module that an engine accepts is not refused here.
  */
 export const limits = {
-  moduleBytes: 1 << 30,
+  moduleBytes: 1_073_741_824,
   types: 1_000_000,
   functions: 1_000_000,
   imports: 1_000_000,

@@ -1,10 +1,10 @@
 import { FunctionCode } from '../analysis/function-code.ts';
 import type { Site } from '../analysis/sites.ts';
 import { addedIndexes, PortSignatures, type RewriteContext } from '../instrument/context.ts';
-import { carrier, frameSlots, type Slot } from '../instrument/layout.ts';
+import { carrier, type Slot } from '../instrument/layout.ts';
 import type { Instrumented } from '../instrument/metadata.ts';
 import { exported } from '../instrument/names.ts';
-import { type CaptureShape, Rewriter, unionSlots } from '../instrument/rewriter.ts';
+import { type CaptureShape, Rewriter } from '../instrument/rewriter.ts';
 import type { Module } from '../module/decode.ts';
 import { encodeModule, extendVector, TypeTable } from '../module/encode.ts';
 import { SuspendError } from '../module/error.ts';
@@ -42,6 +42,7 @@ const hostFunctions = [
   ['f', [], [valueType.funcref]],
   ['e', [], [valueType.externref]],
   ['rethrow', [], []],
+  ['foreign', [], []],
   ['pi', [valueType.i32], []],
   ['pl', [valueType.i64], []],
   ['pf', [valueType.funcref], []],
@@ -88,13 +89,13 @@ export class ContinuationFactory {
     if (!site) throw new SuspendError('snapshot-mismatch', `function ${index} cannot be suspended at offset ${offset}`);
     const { code } = rewriter.context;
     const localTypes = code.localTypes.slice(0, code.locals);
-    const slots = frameSlots(site, localTypes);
+    const slots = rewriter.slots(site);
     const info: SiteInfo = {
       function: index,
       site,
       localTypes,
       slots,
-      savedSlots: rewriter.shape === 'handler' ? unionSlots(rewriter.map.sites, localTypes) : slots,
+      savedSlots: rewriter.shape === 'handler' ? rewriter.unionSlots() : slots,
       shape: rewriter.shape,
       catches: rewriter.insideTry(site.instruction),
       resultTypes: code.signature(index).results,
@@ -220,7 +221,7 @@ export class ContinuationFactory {
       droppable: metadata.droppable,
       mapFunction: (f) => number(functions, f),
       segmentHelper: (code, a, b) => number(helpers, exported.segment(code, a, b)),
-      rethrowForeign: () => 4,
+      rethrowForeign: () => 5,
     };
   }
 }
@@ -234,17 +235,17 @@ function runBody(results: Uint8Array, inner: number): ByteWriter {
   results.forEach((type, i) => {
     const get = (): ByteWriter => out.u8(op.localGet).u32(i);
     if (type === valueType.v128) {
-      for (const lane of [0, 1]) get().u8(0xfd).u32(0x1d).u8(lane).put(op.call, 6);
+      for (const lane of [0, 1]) get().u8(0xfd).u32(0x1d).u8(lane).put(op.call, 7);
     } else if (carrier(type) === 'int') {
       get();
       if (type === valueType.f32) out.u8(0xbc);
-      out.put(op.call, 5);
+      out.put(op.call, 6);
     } else if (carrier(type) === 'long') {
       get();
       if (type === valueType.f64) out.u8(0xbd);
-      out.put(op.call, 6);
+      out.put(op.call, 7);
     } else if (carrier(type) === 'reference') {
-      get().put(op.call, type === valueType.externref ? 8 : 7);
+      get().put(op.call, type === valueType.externref ? 9 : 8);
     } else {
       throw new SuspendError('module-unsupported', 'a function that may be suspended returns an exception reference');
     }

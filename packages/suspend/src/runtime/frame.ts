@@ -1,4 +1,4 @@
-import { carrier, type Slot } from '../instrument/layout.ts';
+import { carrier, type Slot, slotKey } from '../instrument/layout.ts';
 import { valueType } from '../module/value-type.ts';
 import type { SiteInfo } from './continuation.ts';
 
@@ -52,8 +52,4 @@ export function join(slots: Iterable<readonly [Slot, readonly unknown[] | undefi
     }
   }
   return values;
-}
-
-export function slotKey({ kind, index, type }: Slot): number {
-  return (kind === 'local' ? 0 : 2 ** 40) + index * 256 + type;
 }

@@ -328,6 +328,12 @@ export class Program {
       this.#thrown = undefined;
       if (thrown) throw thrown.error;
     },
+    foreign: (): void => {
+      throw new SuspendError(
+        'snapshot-unsupported',
+        'an exception of the host was being handled when it was suspended',
+      );
+    },
     pi: (value: number): void => {
       this.#out.ints.push(value);
     },

@@ -17,8 +17,8 @@ export class Quantum {
   #granted = first;
   /** Milliseconds a suspension and its resumption last cost. */
   cost = 0;
-  fuel = first;
-  slack = first;
+  fuel: number = first;
+  slack: number = first;
 
   constructor(now: () => number) {
     this.#now = now;

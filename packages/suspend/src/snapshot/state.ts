@@ -1,8 +1,8 @@
-import { carrier, type Slot } from '../instrument/layout.ts';
+import { carrier, type Slot, slotKey } from '../instrument/layout.ts';
 import { exported } from '../instrument/names.ts';
 import { SuspendError } from '../module/error.ts';
 import { valueType, valueTypeName } from '../module/value-type.ts';
-import { join, slotKey, split, type Values } from '../runtime/frame.ts';
+import { join, split, type Values } from '../runtime/frame.ts';
 import type { Program } from '../runtime/program.ts';
 
 /** A value by its type. Floats by their bits; a function by its index, null as -1. */
@@ -22,6 +22,8 @@ export interface StateFrame {
   readonly locals: readonly { readonly index: number; readonly value: StateValue }[];
   /** Operands, bottom first; with the arguments if `kind` is `call` and the call is to be made again. */
   readonly operands: readonly StateValue[];
+  /** Exceptions being handled by legacy handlers, see `caughtTypes`. */
+  readonly caught: readonly { readonly index: number; readonly value: StateValue }[];
 }
 
 /** Everything of a suspended program but what its host keeps. */
@@ -61,6 +63,7 @@ export function captureState(program: Program): ProgramState {
       kind: info.site.kind,
       locals: info.slots.filter((s) => s.kind === 'local').map((s) => ({ index: s.index, value: value(s) })),
       operands: info.slots.filter((s) => s.kind === 'operand').map(value),
+      caught: info.slots.filter((s) => s.kind === 'caught').map((s) => ({ index: s.index, value: value(s) })),
     };
   });
   const globals = module.globals.flatMap(({ type, mutable }, index) =>
@@ -143,6 +146,11 @@ export function restoreState(program: Program, state: ProgramState): void {
       if (valueTypeName(type) !== value.type) mismatch(`operand ${index} at offset ${frame.offset}`);
       given.set(slotKey({ kind: 'operand', index, type }), rawValue(value, functions));
     });
+    for (const { index, value } of frame.caught) {
+      const type = info.slots.find((slot) => slot.kind === 'caught' && slot.index === index)?.type;
+      if (type === undefined || valueTypeName(type) !== value.type) mismatch(`caught value at offset ${frame.offset}`);
+      given.set(slotKey({ kind: 'caught', index, type: type! }), rawValue(value, functions));
+    }
     const values: Values = join(info.slots.map((slot) => [slot, given.get(slotKey(slot))] as const));
     return { offset: frame.offset, order: 'resume' as const, ...values };
   });
