@@ -1,19 +1,6 @@
 import { wasi } from '@bjorn3/browser_wasi_shim';
 import { Errno, errno } from '../errno.ts';
-import { DirectoryDescriptor } from '../fd/directory.ts';
-import {
-  FD_ADVISE,
-  FD_ALLOCATE,
-  FD_DATASYNC,
-  FD_FDSTAT_SET_FLAGS,
-  FD_FILESTAT_GET,
-  FD_FILESTAT_SET_SIZE,
-  FD_FILESTAT_SET_TIMES,
-  FD_READ,
-  FD_SEEK,
-  FD_SYNC,
-  FD_WRITE,
-} from '../fd/rights.ts';
+import { FD_ADVISE, FD_DATASYNC, FD_FDSTAT_SET_FLAGS, FD_FILESTAT_GET, FD_SYNC } from '../fd/rights.ts';
 import { Pending } from '../pending.ts';
 import type { Calls, Process } from '../process.ts';
 import { timesFromFlags, writeStat } from './filestat.ts';
@@ -73,7 +60,6 @@ export function descriptorCalls({ memory, table, times }: Process): Calls {
     fd_pread(fd: number, vectors: number, count: number, position: bigint, read: number) {
       const descriptor = table.get(fd);
       const at = offset(position);
-      if ((descriptor.rightsBase & FD_READ) !== 0n) descriptor.require(FD_SEEK);
       transfer(vectors, count, read, (bytes, start, length, done) =>
         descriptor.readAt(at + done, bytes, start, length),
       );
@@ -81,7 +67,6 @@ export function descriptorCalls({ memory, table, times }: Process): Calls {
     fd_pwrite(fd: number, vectors: number, count: number, position: bigint, written: number) {
       const descriptor = table.get(fd);
       const at = offset(position);
-      if ((descriptor.rightsBase & FD_WRITE) !== 0n) descriptor.require(FD_SEEK);
       transfer(vectors, count, written, (bytes, start, length, done) =>
         descriptor.writeAt(at + done, bytes, start, length),
       );
@@ -100,13 +85,13 @@ export function descriptorCalls({ memory, table, times }: Process): Calls {
     fd_renumber: (from: number, to: number) => table.renumber(from, to),
     fd_sync(fd: number) {
       const descriptor = table.get(fd);
-      descriptor.require(FD_SYNC);
       descriptor.sync();
+      descriptor.require(FD_SYNC);
     },
     fd_datasync(fd: number) {
       const descriptor = table.get(fd);
-      descriptor.require(FD_DATASYNC);
       descriptor.sync();
+      descriptor.require(FD_DATASYNC);
     },
     fd_advise(fd: number, position: bigint, length: bigint, advice: number) {
       const descriptor = table.get(fd);
@@ -122,7 +107,6 @@ export function descriptorCalls({ memory, table, times }: Process): Calls {
       const end = offset(position) + offset(length);
       if (end > Number.MAX_SAFE_INTEGER) throw errno(wasi.ERRNO_FBIG);
       descriptor.allocate(end);
-      descriptor.require(FD_ALLOCATE);
     },
     fd_fdstat_get(fd: number, pointer: number) {
       const descriptor = table.get(fd);
@@ -159,12 +143,10 @@ export function descriptorCalls({ memory, table, times }: Process): Calls {
       const descriptor = table.get(fd);
       const bytes = offset(size);
       descriptor.setSize(bytes);
-      descriptor.require(FD_FILESTAT_SET_SIZE);
     },
     fd_filestat_set_times(fd: number, atime: bigint, mtime: bigint, flags: number) {
       const descriptor = table.get(fd);
       const wanted = timesFromFlags(atime, mtime, flags, times.realtime);
-      if (!(descriptor instanceof DirectoryDescriptor)) descriptor.require(FD_FILESTAT_SET_TIMES);
       descriptor.setTimes(wanted.atime, wanted.mtime);
     },
   };

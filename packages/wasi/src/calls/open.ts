@@ -77,7 +77,7 @@ export function openCall({ memory, table, namespace }: Process): Calls {
           handle.close();
           throw error;
         }
-        descriptor = new FileDescriptor(node, handle, rights & FILE_RIGHTS, passedOn, flags);
+        descriptor = new FileDescriptor(node, handle, rights & FILE_RIGHTS, passedOn & FILE_RIGHTS, flags);
       }
       table.set(number, descriptor);
       memory.setU32(result, number);

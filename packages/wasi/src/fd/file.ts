@@ -3,7 +3,15 @@ import { errno } from '../errno.ts';
 import type { FileHandle, FileNode, NodeStat, Timestamp } from '../fs/node.ts';
 import type { Readiness } from './descriptor.ts';
 import { Descriptor } from './descriptor.ts';
-import { FD_READ, FD_SEEK, FD_TELL, FD_WRITE } from './rights.ts';
+import {
+  FD_ALLOCATE,
+  FD_FILESTAT_SET_SIZE,
+  FD_FILESTAT_SET_TIMES,
+  FD_READ,
+  FD_SEEK,
+  FD_TELL,
+  FD_WRITE,
+} from './rights.ts';
 
 /** An open regular file. */
 export class FileDescriptor extends Descriptor {
@@ -23,29 +31,33 @@ export class FileDescriptor extends Descriptor {
   }
 
   override read(into: Uint8Array, start: number, length: number): number {
-    const done = this.readAt(this.position, into, start, length);
+    this.#readable();
+    const done = this.handle.read(this.position, into, start, length);
     this.position += done;
     return done;
   }
 
-  // Access mode is a matter of POSIX (EBADF), other rights are WASI's own (ENOTCAPABLE); wasmtime answers the same.
   override readAt(position: number, into: Uint8Array, start: number, length: number): number {
-    if ((this.rightsBase & FD_READ) === 0n) throw errno(wasi.ERRNO_BADF);
+    this.#readable();
+    this.require(FD_SEEK);
     return this.handle.read(position, into, start, length);
   }
 
   override write(from: Uint8Array, start: number, length: number): number {
+    this.#writable();
     const append = (this.flags & wasi.FDFLAGS_APPEND) !== 0;
     const at = append ? this.handle.size() : this.position;
-    const done = this.#write(at, from, start, length);
+    const done = this.handle.write(at, from, start, length);
     this.position = at + done;
     return done;
   }
 
   // As on Linux, and unlike POSIX, a positional write to a file open for appending appends (pwrite(2), BUGS).
   override writeAt(position: number, from: Uint8Array, start: number, length: number): number {
+    this.#writable();
+    this.require(FD_SEEK);
     const append = (this.flags & wasi.FDFLAGS_APPEND) !== 0;
-    return this.#write(append ? this.handle.size() : position, from, start, length);
+    return this.handle.write(append ? this.handle.size() : position, from, start, length);
   }
 
   override seek(offset: number, whence: number): number {
@@ -73,18 +85,22 @@ export class FileDescriptor extends Descriptor {
   }
 
   override setSize(size: number): void {
+    // ftruncate(2): EINVAL, not EBADF, for a file that is not open for writing.
     if ((this.rightsBase & FD_WRITE) === 0n) throw errno(wasi.ERRNO_INVAL);
+    this.require(FD_FILESTAT_SET_SIZE);
     this.handle.truncate(size);
   }
 
   override allocate(size: number): void {
-    if ((this.rightsBase & FD_WRITE) === 0n) throw errno(wasi.ERRNO_BADF);
+    this.#writable();
+    this.require(FD_ALLOCATE);
     this.handle.allocate(size);
   }
 
   override advise(): void {}
 
   override setTimes(atime: Timestamp | undefined, mtime: Timestamp | undefined): void {
+    this.require(FD_FILESTAT_SET_TIMES);
     this.handle.setTimes(atime, mtime);
   }
 
@@ -104,9 +120,13 @@ export class FileDescriptor extends Descriptor {
     return { bytes: WRITE_ROOM, hangup: false };
   }
 
-  #write(position: number, from: Uint8Array, start: number, length: number): number {
+  // Access mode is a matter of POSIX (EBADF); rights are WASI's own (ENOTCAPABLE). wasmtime answers the same.
+  #readable(): void {
+    if ((this.rightsBase & FD_READ) === 0n) throw errno(wasi.ERRNO_BADF);
+  }
+
+  #writable(): void {
     if ((this.rightsBase & FD_WRITE) === 0n) throw errno(wasi.ERRNO_BADF);
-    return this.handle.write(position, from, start, length);
   }
 }
 

@@ -1,4 +1,5 @@
 import { wasi } from '@bjorn3/browser_wasi_shim';
+import { platformClock } from '../clock.ts';
 import { errno } from '../errno.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { MemoryFile } from './memory-file.ts';
@@ -28,7 +29,7 @@ export interface MemoryTreeOptions {
   readonly sizeLimit?: number;
   /** Files, directories and links that may exist. Default 1,000,000 (and never less than the bundle has). */
   readonly inodeLimit?: number;
-  /** Milliseconds since the epoch, for the times of nodes. */
+  /** Milliseconds since the epoch, for the times of nodes: the program's own real-time clock. */
   readonly now?: () => number;
 }
 
@@ -53,7 +54,7 @@ export class MemoryTree {
   /** Nodes of the bundle by inode number, to find them again when a state is restored. */
   readonly bundled: MemoryNode[] = [];
 
-  constructor({ bundle = [], sizeLimit, inodeLimit, now = Date.now }: MemoryTreeOptions = {}) {
+  constructor({ bundle = [], sizeLimit, inodeLimit, now = platformClock().realtime }: MemoryTreeOptions = {}) {
     this.now = now;
     this.usage = new Usage(sizeLimit);
     this.root = new MemoryDirectory(this, undefined);
