@@ -18,14 +18,20 @@ import type { Connection, Listener } from './fd/socket.ts';
 import { ListenerDescriptor, SocketDescriptor } from './fd/socket.ts';
 import { InputDescriptor, OutputDescriptor } from './fd/stream.ts';
 import { DescriptorTable } from './fd/table.ts';
+import { MemoryInode } from './fs/memory-node.ts';
 import { MemoryTree } from './fs/memory-tree.ts';
 import { mountAll } from './fs/mount-all.ts';
 import type { Mount } from './fs/namespace.ts';
 import { Namespace } from './fs/namespace.ts';
+import { GuestTimes } from './guest-times.ts';
 import { encodeText, GuestMemory } from './memory.ts';
 import type { Calls, Process } from './process.ts';
 import type { RandomSource } from './random.ts';
 import { platformRandom } from './random.ts';
+import type { FirstDescriptors } from './state/descriptors.ts';
+import { restoreDescriptors, saveDescriptors } from './state/descriptors.ts';
+import type { WasiState } from './state/state.ts';
+import { releaseUnused, restoreTree, saveTree } from './state/tree.ts';
 import { closedInput } from './stream/input.ts';
 import { directOutput } from './stream/output.ts';
 import type { InputStream, OutputStream } from './stream/stream.ts';
@@ -80,7 +86,10 @@ export class WasiHost extends WASI {
   readonly imports: { readonly wasi_snapshot_preview1: WebAssembly.ModuleImports };
   readonly blocking: Blocking;
   readonly #process: Process;
+  readonly #times: GuestTimes;
   readonly #outputs: readonly OutputStream[];
+  readonly #mounts: readonly Mount[];
+  readonly #first: FirstDescriptors & Record<'stdin' | 'stdout' | 'stderr', { moved: number }>;
 
   constructor(options: WasiOptions) {
     super([], [], []);
@@ -89,8 +98,7 @@ export class WasiHost extends WASI {
     const memory = new GuestMemory();
     const table = new DescriptorTable(options.maxDescriptors ?? 4096);
     const namespace = new Namespace();
-    let waited = 0;
-    const born = clock.monotonic();
+    this.#times = new GuestTimes(clock);
     this.#process = {
       args: options.args.map((arg) => cString(arg, 'an argument')),
       env: Object.entries(options.env).map(([name, value]) => cString(`${name}=${value}`, `variable ${name}`)),
@@ -99,36 +107,33 @@ export class WasiHost extends WASI {
       namespace,
       clock,
       random: options.random ?? platformRandom,
-      times: {
-        realtime: () => clock.realtime(),
-        monotonic: () => clock.monotonic(),
-        cpu: () => clock.monotonic() - born - waited,
-        pollStarted: undefined,
-      },
+      times: this.#times,
     };
     const outputs = [asStream(options.stdout), asStream(options.stderr)] as const;
     this.#outputs = outputs;
     const terminal = options.terminal ?? false;
-    table.add(new InputDescriptor(options.stdin ?? closedInput(), terminal));
-    table.add(new OutputDescriptor(outputs[0], terminal, 2));
-    table.add(new OutputDescriptor(outputs[1], terminal, 3));
+    const stdin = new InputDescriptor(options.stdin ?? closedInput(), terminal);
+    const stdout = new OutputDescriptor(outputs[0], terminal, 2);
+    const stderr = new OutputDescriptor(outputs[1], terminal, 3);
+    for (const descriptor of [stdin, stdout, stderr]) table.add(descriptor);
     const mounts = options.mounts ?? [{ path: '/', root: new MemoryTree().root }];
+    this.#mounts = mounts;
     for (const { place, path } of mountAll(namespace, mounts)) {
       table.add(new DirectoryDescriptor(place, DIRECTORY_RIGHTS, INHERITED_RIGHTS, 0, path));
     }
     // An unused number in between: wasi-libc looks for directories until one is not open.
     let fd = 4 + mounts.length;
-    for (const socket of options.sockets ?? []) {
-      table.set(fd++, 'accept' in socket ? new ListenerDescriptor(socket) : new SocketDescriptor(socket));
-    }
+    const sockets = (options.sockets ?? []).map((socket) =>
+      'accept' in socket ? new ListenerDescriptor(socket) : new SocketDescriptor(socket),
+    );
+    for (const socket of sockets) table.set(fd++, socket);
+    this.#first = { stdin, stdout, stderr, sockets };
     const guarded = guardCalls(allCalls(this.#process), {
       memory,
       blocking: this.blocking,
-      now: this.#process.times.monotonic,
+      now: () => this.#times.monotonic(),
       beforeWait: () => this.flush(),
-      waited: (milliseconds) => {
-        waited += milliseconds;
-      },
+      waited: (milliseconds) => this.#times.waited(milliseconds),
       waiting: WAITING,
     });
     this.wasiImport = guarded as typeof this.wasiImport;
@@ -187,6 +192,55 @@ export class WasiHost extends WASI {
   /** Passes on output that is held back, as a host does between two slices of a program. */
   flush(): void {
     for (const output of this.#outputs) output.flush?.();
+  }
+
+  /**
+   * The state of everything but memory and stack, to be continued by `restore`. Possible between two calls of the guest,
+   * and while a call waits. With `since`, the trees hold only what changed after that earlier state; everything else is
+   * whole. Byte arrays are copies.
+   */
+  save(since?: WasiState): WasiState {
+    this.flush();
+    const { table, random } = this.#process;
+    return {
+      descriptors: saveDescriptors(table, this.#first, this.#mounts),
+      trees: this.#trees().map((tree, i) => saveTree(tree, since?.trees[i]?.generation)),
+      clock: this.#times.save(),
+      streams: {
+        stdin: this.#first.stdin.moved,
+        stdout: this.#first.stdout.moved,
+        stderr: this.#first.stderr.moved,
+      },
+      pollStarted: this.#times.pollStarted,
+      random: random.save?.(),
+    };
+  }
+
+  /**
+   * Continues a saved program in a fresh host with the same mounts (over the same bundles). Further states are deltas,
+   * oldest first; all but the trees comes from the last one. Streams continue: stdin must start at the byte after
+   * `streams.stdin`. The monotonic clock goes on by the time that has passed since, as a suspended machine's boot clock.
+   * Throws `bad-state` where the state does not fit; the host is then of no use.
+   */
+  restore(...states: readonly [WasiState, ...WasiState[]]): void {
+    const last = states.at(-1)!;
+    const trees = this.#trees();
+    for (const state of states) {
+      if (state.trees.length !== trees.length) {
+        throw new WasiError('bad-state', `the state has ${state.trees.length} trees, the mounts have ${trees.length}`);
+      }
+      for (const [i, tree] of trees.entries()) restoreTree(tree, state.trees[i]!);
+    }
+    restoreDescriptors(this.#process.table, last.descriptors, this.#first, this.#mounts);
+    for (const tree of trees) releaseUnused(tree);
+    for (const name of ['stdin', 'stdout', 'stderr'] as const) this.#first[name].moved = last.streams[name];
+    this.#times.restore(last.clock, last.pollStarted);
+    if (last.random !== undefined) this.#process.random.restore?.(last.random);
+  }
+
+  #trees(): MemoryTree[] {
+    const trees = this.#mounts.flatMap(({ root }) => (root instanceof MemoryInode ? [root.tree] : []));
+    return [...new Set(trees)];
   }
 
   #entry(instance: WebAssembly.Instance): () => void {

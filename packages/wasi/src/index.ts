@@ -10,6 +10,8 @@ export type { Mount } from './fs/namespace.ts';
 export { bytesSource, lazySource, rangeSource, type Source } from './fs/source.ts';
 export { WasiHost, type WasiOptions } from './host.ts';
 export type { RandomSource } from './random.ts';
+export { decodeState, encodeState } from './state/encode.ts';
+export type { DescriptorState, NodeReference, NodeState, TreeState, WasiState } from './state/state.ts';
 export { closedInput, InputQueue } from './stream/input.ts';
 export { directOutput, OutputQueue, type OutputQueueOptions } from './stream/output.ts';
 export type { InputStream, OutputStream } from './stream/stream.ts';

@@ -11,6 +11,7 @@ export interface Process {
   readonly memory: GuestMemory;
   readonly table: DescriptorTable;
   readonly namespace: Namespace;
+  /** Its resolution; the time itself comes from `times`. */
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly times: ProcessTimes;

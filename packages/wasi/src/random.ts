@@ -1,5 +1,10 @@
 /** Fills the array; it may be of any size and may be a view on shared memory. */
-export type RandomSource = (into: Uint8Array) => void;
+export interface RandomSource {
+  (into: Uint8Array): void;
+  /** Of a generator with a state: what a saved program needs to draw the same numbers again. */
+  save?(): string;
+  restore?(state: string): void;
+}
 
 /** One call of crypto.getRandomValues gives this much at most (Web Cryptography, section 10.1.1). */
 const QUOTA = 65_536;

@@ -57,6 +57,8 @@ export function outputReadiness(output: OutputStream): Readiness | Waitable {
 export class InputDescriptor extends Descriptor {
   readonly filetype: number;
   readonly input: InputStream;
+  /** Bytes read since the program began. */
+  moved = 0;
 
   constructor(input: InputStream, terminal: boolean) {
     super(INPUT_RIGHTS, 0n);
@@ -69,7 +71,9 @@ export class InputDescriptor extends Descriptor {
   }
 
   override read(into: Uint8Array, start: number, length: number): number {
-    return receive(this.input, this, into, start, length);
+    const done = receive(this.input, this, into, start, length);
+    this.moved += done;
+    return done;
   }
 
   override pollRead(): Readiness | Waitable {
@@ -81,6 +85,8 @@ export class InputDescriptor extends Descriptor {
 export class OutputDescriptor extends Descriptor {
   readonly filetype: number;
   readonly output: OutputStream;
+  /** Bytes written since the program began. */
+  moved = 0;
   readonly #ino: number;
 
   constructor(output: OutputStream, terminal: boolean, ino: number) {
@@ -95,7 +101,9 @@ export class OutputDescriptor extends Descriptor {
   }
 
   override write(from: Uint8Array, start: number, length: number): number {
-    return send(this.output, this, from, start, length);
+    const done = send(this.output, this, from, start, length);
+    this.moved += done;
+    return done;
   }
 
   override sync(): void {

@@ -33,6 +33,14 @@ export class MemoryDirectory extends MemoryInode implements DirectoryNode, Direc
     this.nlink = 2;
   }
 
+  /** A directory without a name that takes no new ones, as one that was removed while it was open. */
+  static removed(tree: MemoryTree): MemoryDirectory {
+    const directory = new MemoryDirectory(tree, undefined);
+    directory.nlink = 0;
+    tree.release(directory);
+    return directory;
+  }
+
   get fileSystem(): MemoryTree {
     return this.tree;
   }

@@ -78,6 +78,11 @@ export class MemoryTree {
     return ino;
   }
 
+  /** Numbers below `next` have been given to nodes of a saved state, some of which are gone. */
+  reserveIno(next: number): void {
+    this.#nextIno = Math.max(this.#nextIno, next);
+  }
+
   touch(node: MemoryNode): void {
     node.generation = this.generation;
     if (!this.#fromBundle) this.changed.add(node);
