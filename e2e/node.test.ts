@@ -51,7 +51,7 @@ describe('the Node', () => {
     await untilCpu('1500m');
     const second = await cluster.agent('node', { cpuMillis: 500, memoryBytes: 2 ** 30, containers: 4 });
     await untilCpu('2');
-    expect((await getNode()).status.allocatable).toMatchObject({ cpu: '2', memory: '2097152Ki' });
+    expect((await getNode()).status.allocatable).toMatchObject({ cpu: '2', memory: '2Gi' });
     await first[Symbol.asyncDispose]();
     await untilCpu('500m');
     await second[Symbol.asyncDispose]();

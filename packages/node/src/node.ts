@@ -10,7 +10,14 @@ import {
   PodStatusWriter,
 } from './cluster/index.ts';
 import type { NodeConfig } from './config/index.ts';
-import { type AgentAsset, AgentRegistry, type AgentSession, openGateway, openIdentities } from './gateway/index.ts';
+import {
+  type AgentAsset,
+  AgentRegistry,
+  type AgentSession,
+  type ConnectedAgent,
+  openGateway,
+  openIdentities,
+} from './gateway/index.ts';
 import { ImageStore } from './images/index.ts';
 import type { Logger } from './logger.ts';
 import { LogStore } from './logs/index.ts';
@@ -32,10 +39,10 @@ export interface WigeonNode extends AsyncDisposable {
   readonly name: string;
   readonly gatewayPort: number;
   readonly kubeletPort: number;
-  /** How many agents are connected now. */
-  readonly agents: () => number;
-  /** Resolves when the number of connected agents satisfies the condition. */
-  untilAgents(condition: (count: number) => boolean): Promise<void>;
+  /** The agents that are connected now. */
+  agents(): readonly ConnectedAgent[];
+  /** Resolves when the connected agents satisfy the condition. */
+  untilAgents(condition: (agents: readonly ConnectedAgent[]) => boolean): Promise<void>;
 }
 
 /** Starts everything; resolves when the Node is registered, its ports are open and its pods are known. */
@@ -50,10 +57,9 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
   const events = createEventRecorder({ client, nodeName: config.nodeName, log, signal });
   const placement = new Placement<AgentSession>();
   const identities = await openIdentities(join(config.stateDir, 'identity.key'));
-  const images = await ImageStore.open({
-    directory: join(config.stateDir, 'images'),
-    plainHttp: config.images.plainHttp,
-  });
+  const images = resources.use(
+    await ImageStore.open({ directory: join(config.stateDir, 'images'), plainHttp: config.images.plainHttp }),
+  );
   const logs = resources.use(new LogStore(join(config.stateDir, 'logs')));
   let totalChanged = Promise.withResolvers<void>();
   const agents = new AgentRegistry({
@@ -138,9 +144,9 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
     name: config.nodeName,
     gatewayPort: gateway.port,
     kubeletPort: kubelet.port,
-    agents: () => placement.total().agents,
+    agents: () => agents.connected(),
     async untilAgents(condition) {
-      while (!condition(placement.total().agents)) await totalChanged.promise;
+      while (!condition(agents.connected())) await totalChanged.promise;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Assignment, Hello, Offer, Welcome } from '@wigeon/protocol';
+import type { AgentEngine, Assignment, Hello, Offer, Welcome } from '@wigeon/protocol';
 import type { Logger } from '../logger.ts';
 import type { ContainerLog } from '../logs/index.ts';
 import type { AgentsTotal, Placement } from '../placement/index.ts';
@@ -12,6 +12,16 @@ export interface RegistryOptions {
   readonly lease: number;
   readonly log: Logger;
   readonly onTotalChanged: (total: AgentsTotal) => void;
+}
+
+/** An agent as operators see it. */
+export interface ConnectedAgent {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly engine: AgentEngine;
+  readonly engineVersion: string;
+  readonly offer: Offer;
+  readonly containers: number;
 }
 
 /** All agents: who is connected, who is away, and what each one runs. */
@@ -28,6 +38,19 @@ export class AgentRegistry {
 
   get sessions(): Iterable<AgentSession> {
     return this.#sessions.values();
+  }
+
+  connected(): ConnectedAgent[] {
+    return [...this.#sessions.values()]
+      .filter((session) => session.connected)
+      .map(({ id, agent, offer, runs }) => ({
+        id,
+        name: agent.name,
+        engine: agent.engine,
+        engineVersion: agent.engineVersion,
+        offer,
+        containers: runs.size,
+      }));
   }
 
   /** An agent said hello. `id` is its identity if it proved one. */

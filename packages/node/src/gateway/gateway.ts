@@ -22,7 +22,8 @@ export interface GatewayOptions extends Omit<ConnectionOptions, 'acceptsKey'> {
   readonly keys: readonly string[];
   /** By path, such as `/agent.js`. */
   readonly assets: ReadonlyMap<string, AgentAsset>;
-  readonly blob: (digest: string) => Promise<{ path: string; size: number } | undefined>;
+  /** Where a blob's bytes are: `size` bytes from `offset` of a file. */
+  readonly blob: (digest: string) => Promise<{ path: string; offset: number; size: number } | undefined>;
 }
 
 export interface Gateway extends AsyncDisposable {
@@ -80,12 +81,18 @@ function routes({
       return context.text('this token does not cover the blob\n', 403);
     const found = await blob(digest);
     if (!found) return context.text('no such blob\n', 404);
-    return context.body(Readable.toWeb(createReadStream(found.path)) as ReadableStream, 200, {
-      'content-type': 'application/octet-stream',
-      'content-length': String(found.size),
-      'cache-control': 'private, max-age=31536000, immutable',
-      'cross-origin-resource-policy': 'cross-origin',
-    });
+    return context.body(
+      Readable.toWeb(
+        createReadStream(found.path, { start: found.offset, end: found.offset + found.size - 1 }),
+      ) as ReadableStream,
+      200,
+      {
+        'content-type': 'application/octet-stream',
+        'content-length': String(found.size),
+        'cache-control': 'private, max-age=31536000, immutable',
+        'cross-origin-resource-policy': 'cross-origin',
+      },
+    );
   });
   app.get('*', (context) => {
     const asset = assets.get(context.req.path);

@@ -1,4 +1,4 @@
-export { AgentRegistry } from './agent-registry.ts';
+export { AgentRegistry, type ConnectedAgent } from './agent-registry.ts';
 export type { AgentSession } from './agent-session.ts';
 export type { AssignedRun, RunEnd } from './assignments.ts';
 export { type AgentAsset, type Gateway, openGateway } from './gateway.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerStatus, Pod } from '../cluster/index.ts';
 import { metaTime } from '../cluster/index.ts';
 import type { AgentSession, AssignedRun } from '../gateway/index.ts';
-import { type Bundle, ImageError, imagePullDelay } from '../images/index.ts';
+import { type Bundle, ImageError, type ImageErrorCode, imagePullDelay } from '../images/index.ts';
 import { type Demand, parseQuantity, type Slot } from '../placement/index.ts';
 import { ContainerConfigError, resolveArgv, resolveEnv } from './command.ts';
 import { terminatedState } from './container-state.ts';
@@ -12,6 +12,25 @@ import { RestartBackoff, type RestartPolicy, shouldRestart } from './restarts.ts
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 type State = NonNullable<ContainerStatus['state']>;
+
+// The image is there, but there is nothing in it that could run here: no retry mends that, so the pod ends.
+const NOT_RUNNABLE: ReadonlySet<ImageErrorCode> = new Set([
+  'ErrImageNotWasm',
+  'ErrComponentNotSupported',
+  'ErrModuleMalformed',
+  'ErrEntrypointNotFound',
+]);
+
+/** The container can never run, whatever its restart policy; `reason` and message are the pod's. */
+export class NotRunnableError extends Error {
+  override readonly name = 'NotRunnableError';
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
 
 // A wrong reference in the pod is looked at again this often, as the kubelet does at every sync.
 const CONFIG_RETRY = 10_000;
@@ -89,7 +108,10 @@ export class ContainerRunner {
     };
   }
 
-  /** Resolves when the container will not run again: it ended for good, or the pod is terminating. */
+  /**
+   * Resolves when the container will not run again: it ended for good, or the pod is terminating.
+   * @throws NotRunnableError
+   */
   async run(): Promise<void> {
     const backoff = new RestartBackoff();
     const policy = (this.#pod().spec?.restartPolicy ?? 'Always') as RestartPolicy;
@@ -123,13 +145,15 @@ export class ContainerRunner {
 
   /** Resolves with the bundle, however long it takes; ends with the pod for what no retry can mend. */
   async #pull(): Promise<Bundle> {
-    const { images, events } = this.#context;
+    const { images } = this.#context;
     const image = this.#container.image ?? '';
     for (let failures = 0; ; failures++) {
       try {
         const { bundle, pulled } = await images.ensure({
           image,
           pullPolicy: (this.#container.imagePullPolicy ?? 'IfNotPresent') as 'Always' | 'IfNotPresent' | 'Never',
+          ...(this.#container.command?.length ? { command: this.#container.command } : {}),
+          annotations: this.#pod().metadata.annotations ?? {},
           signal: this.#terminating,
           onPulling: () => this.#event('Normal', 'Pulling', `Pulling image "${image}"`),
         });
@@ -144,19 +168,11 @@ export class ContainerRunner {
         return bundle;
       } catch (error) {
         if (this.#terminating.aborted || !(error instanceof ImageError)) throw error;
-        events.pod(
-          this.#pod(),
-          'Warning',
-          'Failed',
-          `Failed to pull image "${image}": ${error.message}`,
-          this.#container.name,
-        );
+        this.#event('Warning', 'Failed', `Failed to pull image "${image}": ${error.message}`);
         this.#event('Warning', 'Failed', `Error: ${error.waitingReason}`);
-        if (!error.retryable) {
-          this.#wait(error.waitingReason, error.message);
-          await this.#untilTerminating();
-        }
+        if (NOT_RUNNABLE.has(error.code)) throw new NotRunnableError(error.code, error.message, { cause: error });
         this.#wait(error.waitingReason, error.message);
+        if (!error.retryable) await this.#untilTerminating();
         const wait = imagePullDelay(failures);
         // The kubelet shows the error first and the waiting from the next sync on.
         await this.#sleep(Math.min(wait, 1000));
@@ -227,7 +243,7 @@ export class ContainerRunner {
         epoch: 1,
         pod,
         container: this.#container.name,
-        module: bundle.module,
+        module: { digest: bundle.module.digest, size: bundle.module.size },
         token,
         argv,
         env,

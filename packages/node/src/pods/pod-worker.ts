@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deletePod, metaTime, type Pod, type PodStatus } from '../cluster/index.ts';
 import { admit, type Rejection } from './admission.ts';
-import { ContainerRunner } from './container-runner.ts';
+import { ContainerRunner, NotRunnableError } from './container-runner.ts';
 import type { PodContext } from './context.ts';
 import { podStatus } from './pod-status.ts';
 
@@ -83,7 +83,11 @@ export class PodWorker {
           changed: () => void this.#writeStatus(),
         }),
     );
-    const finished = Promise.all(this.#runners.map((runner) => runner.run()));
+    const finished = Promise.all(this.#runners.map((runner) => runner.run())).catch((error: unknown) => {
+      if (!(error instanceof NotRunnableError)) throw error;
+      this.#rejection = { reason: error.reason, message: error.message };
+      void this.#writeStatus();
+    });
     const stopping = this.#untilTerminating().then(() => this.#stop(finished));
     await Promise.race([finished, stopping.then(() => finished)]);
   }

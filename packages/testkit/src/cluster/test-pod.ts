@@ -23,6 +23,46 @@ export interface PodEnd {
   readonly restarts: number;
 }
 
+/** How the pod ended; undefined while it has not. */
+function podEnd({ status }: Pod): PodEnd | undefined {
+  if (status?.phase !== 'Succeeded' && status?.phase !== 'Failed') return undefined;
+  const container = status.containerStatuses?.[0];
+  const terminated = container?.state?.terminated;
+  return {
+    phase: status.phase,
+    exitCode: terminated?.exitCode,
+    reason: status.reason ?? terminated?.reason,
+    message: status.message ?? terminated?.message,
+    restarts: container?.restartCount ?? 0,
+  };
+}
+
+/** Waits with one watch until all these pods have ended. */
+export async function allEnd(api: ApiClient, pods: readonly TestPod[]): Promise<PodEnd[]> {
+  const stop = new AbortController();
+  const ends = new Map<string, PodEnd>();
+  const waiting = new Set(pods.map(({ name }) => name));
+  const done = Promise.withResolvers<void>();
+  const look = (pod: Pod): void => {
+    const end = podEnd(pod);
+    if (!end || !waiting.delete(pod.metadata.name)) return;
+    ends.set(pod.metadata.name, end);
+    if (waiting.size === 0) done.resolve();
+  };
+  const watching = listWatch<Pod>({
+    client: api,
+    path: PATH,
+    signal: stop.signal,
+    log: silent,
+    onList: (items) => items.forEach(look),
+    onChange: (_type, pod) => look(pod),
+  });
+  await done.promise;
+  stop.abort();
+  await watching;
+  return pods.map(({ name }) => ends.get(name) as PodEnd);
+}
+
 const PATH = '/api/v1/namespaces/default/pods';
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -96,16 +136,7 @@ export class TestPod {
 
   /** Waits for a terminal phase. */
   async ends(): Promise<PodEnd> {
-    const { status } = await this.until(({ status: now }) => now?.phase === 'Succeeded' || now?.phase === 'Failed');
-    const container = status?.containerStatuses?.[0];
-    const terminated = container?.state?.terminated;
-    return {
-      phase: status?.phase ?? '',
-      exitCode: terminated?.exitCode,
-      reason: status?.reason ?? terminated?.reason,
-      message: status?.message ?? terminated?.message,
-      restarts: container?.restartCount ?? 0,
-    };
+    return podEnd(await this.until((pod) => podEnd(pod) !== undefined)) as PodEnd;
   }
 
   /** What `kubectl logs` prints, byte for byte. */

@@ -1,0 +1,2 @@
+import { Command } from 'commander';
+export function pushCommand(): Command { return new Command('push'); }
