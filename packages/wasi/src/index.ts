@@ -14,4 +14,12 @@ export { decodeState, encodeState } from './state/encode.ts';
 export type { DescriptorState, NodeReference, NodeState, TreeState, WasiState } from './state/state.ts';
 export { closedInput, InputQueue } from './stream/input.ts';
 export { directOutput, OutputQueue, type OutputQueueOptions } from './stream/output.ts';
+export {
+  createDoorbell,
+  createSharedPipe,
+  ring,
+  type SharedPipe,
+  SharedPipeReader,
+  SharedPipeWriter,
+} from './stream/shared.ts';
 export type { InputStream, OutputStream } from './stream/stream.ts';
