@@ -25,8 +25,7 @@ const ISOLATION = {
 } as const;
 /** The guest worker reaches nothing: not even code that broke out of its module could send a byte but to its owner. */
 const GUEST_POLICY = "default-src 'none'; script-src 'wasm-unsafe-eval'";
-const COORDINATOR_POLICY =
-  "default-src 'none'; script-src 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ws: wss:";
+const COORDINATOR_POLICY = "default-src 'none'; script-src 'wasm-unsafe-eval'; connect-src 'self' ws: wss:";
 /** The name carries a hash of the content, so the file never changes. */
 const FOREVER = 'public, max-age=31536000, immutable';
 

@@ -1,35 +1,43 @@
+import type { CoordinatorEvent } from '../frame/messages.ts';
 import type { GuestReport } from '../guest/index.ts';
 import { type AgentRuntime, type Guest, type GuestListener, systemClock } from './runtime.ts';
 
-/**
- * The coordinator's surroundings in a browser's worker; guests are nested workers.
- * @param guest address of the guest worker's script, on this origin
- */
-export function browserRuntime(guest: string): AgentRuntime {
+export interface BrowserRuntime extends AgentRuntime {
+  /** What the frame says of a guest worker that it started for us. */
+  guestFailed(guest: number, reason: string): void;
+}
+
+/** The coordinator's surroundings in a browser's worker; the frame starts the guests (frame/guests.ts). */
+export function browserRuntime(post: (event: CoordinatorEvent, transfer: Transferable[]) => void): BrowserRuntime {
+  const listeners = new Map<number, GuestListener>();
+  let guests = 0;
+
+  const spawnGuest = (listener: GuestListener): Guest => {
+    const guest = ++guests;
+    const { port1: port, port2 } = new MessageChannel();
+    listeners.set(guest, listener);
+    port.onmessage = ({ data }: MessageEvent<GuestReport>) => listener.report(data);
+    port.onmessageerror = () => listener.failed('a message of the guest could not be read');
+    post({ kind: 'spawn', guest, port: port2 }, [port2]);
+    return {
+      start: (start) => port.postMessage(start),
+      terminate: () => {
+        if (!listeners.delete(guest)) return;
+        port.onmessage = port.onmessageerror = null;
+        port.close();
+        post({ kind: 'terminate', guest }, []);
+      },
+    };
+  };
+
   return {
     clock: systemClock,
     random: Math.random,
     connect: (url) => new WebSocket(url),
     fetch: (url, init) => fetch(url, init),
-    spawnGuest: (listener) => spawnGuest(guest, listener),
+    spawnGuest,
+    guestFailed: (guest, reason) => listeners.get(guest)?.failed(reason),
     defer: createDefer(),
-  };
-}
-
-function spawnGuest(script: string, listener: GuestListener): Guest {
-  const worker = new Worker(script, { name: 'wigeon guest' });
-  worker.onmessage = ({ data }: MessageEvent<GuestReport>) => listener.report(data);
-  worker.onmessageerror = () => listener.failed('a message of the guest could not be read');
-  worker.onerror = (event) => {
-    event.preventDefault();
-    listener.failed(event.message || 'the guest worker could not be loaded');
-  };
-  return {
-    start: (start) => worker.postMessage(start),
-    terminate: () => {
-      worker.onmessage = worker.onmessageerror = worker.onerror = null;
-      worker.terminate();
-    },
   };
 }
 

@@ -5,13 +5,17 @@ import { Agent } from './agent.ts';
 import { browserRuntime } from './browser-runtime.ts';
 
 const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
-const post = (event: CoordinatorEvent): void => scope.postMessage(event);
+const post = (event: CoordinatorEvent, transfer: Transferable[] = []): void => scope.postMessage(event, transfer);
+const runtime = browserRuntime(post);
 let agent: Agent | undefined;
 
 scope.onmessage = ({ data }: MessageEvent<CoordinatorCommand>): void => {
   switch (data.kind) {
     case 'start':
       agent = startAgent(data);
+      break;
+    case 'guest-failed':
+      runtime.guestFailed(data.guest, data.reason);
       break;
     case 'suspend':
       agent?.suspend(data.reason);
@@ -41,7 +45,7 @@ function startAgent(start: Extract<CoordinatorCommand, { kind: 'start' }>): Agen
       log: (line) => post({ kind: 'log', line }),
       onStatus: (status) => post({ kind: 'status', status }),
     },
-    browserRuntime(start.guest),
+    runtime,
   );
   started.start();
   return started;

@@ -1,6 +1,7 @@
 // The document inside the hidden iframe: starts the coordinator worker and tells it what happens to the page. Nothing
 // here is time-critical: timers of a hidden page run once a second or once a minute (browser.md section 5.3).
 import { canShareMemory } from '../guest/flow.ts';
+import { FrameGuests } from './guests.ts';
 import type { CoordinatorCommand, CoordinatorEvent, PageCommand, PageEvent } from './messages.ts';
 
 /** Set by the bundler: file names, with a hash of their content, beside this document. */
@@ -22,12 +23,25 @@ command({
   gateway: new URL('..', location.href.split('#')[0]).href,
   key: parameters.get('key') ?? '',
   ...(name === null ? {} : { name }),
-  guest: new URL(GUEST_FILE, location.href).href,
 });
+const guests = new FrameGuests(new URL(GUEST_FILE, location.href), (guest, reason) =>
+  command({ kind: 'guest-failed', guest, reason }),
+);
 
 coordinator.onmessage = ({ data }: MessageEvent<CoordinatorEvent>): void => {
-  if (data.kind === 'log') console.info(`wigeon: ${data.line}`);
-  else tellPage({ wigeon: 'status', status: data.status });
+  switch (data.kind) {
+    case 'spawn':
+      guests.spawn(data.guest, data.port);
+      break;
+    case 'terminate':
+      guests.terminate(data.guest);
+      break;
+    case 'status':
+      tellPage({ wigeon: 'status', status: data.status });
+      break;
+    case 'log':
+      console.info(`wigeon: ${data.line}`);
+  }
 };
 coordinator.onerror = (event): void => {
   const message = event.message || 'the coordinator worker could not be loaded';

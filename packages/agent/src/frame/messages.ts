@@ -8,9 +8,9 @@ export type CoordinatorCommand =
       readonly gateway: string;
       readonly key: string;
       readonly name?: string;
-      /** Address of the guest worker's script. */
-      readonly guest: string;
     }
+  /** A guest worker of this number could not be loaded, or its engine gave it up. */
+  | { readonly kind: 'guest-failed'; readonly guest: number; readonly reason: string }
   | {
       readonly kind: 'suspend';
       readonly reason: 'closing' | 'hidden';
@@ -24,7 +24,10 @@ export type CoordinatorCommand =
 /** Coordinator to frame. */
 export type CoordinatorEvent =
   | { readonly kind: 'status'; readonly status: AgentStatus }
-  | { readonly kind: 'log'; readonly line: string };
+  | { readonly kind: 'log'; readonly line: string }
+  /** Start a guest worker and hand it this port: from then on it and the coordinator speak directly. */
+  | { readonly kind: 'spawn'; readonly guest: number; readonly port: MessagePort }
+  | { readonly kind: 'terminate'; readonly guest: number };
 
 /** Host page to frame, by `postMessage`. */
 export interface PageCommand {
