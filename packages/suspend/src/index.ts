@@ -3,6 +3,16 @@ export { SuspendError, type SuspendErrorCode } from './module/error.ts';
 export type { Values } from './runtime/frame.ts';
 export { Program, type ProgramOptions, type RunOutcome, type SuspendReason } from './runtime/program.ts';
 export { SuspendableModule } from './runtime/suspendable-module.ts';
+export { describeSnapshot } from './snapshot/describe.ts';
+export { type DecodeLimits, decodeSnapshot, type Snapshot } from './snapshot/format.ts';
+export {
+  compressSnapshot,
+  decompressSnapshot,
+  restoreSnapshot,
+  type SnapshotBase,
+  type TakeOptions,
+  takeSnapshot,
+} from './snapshot/snapshot.ts';
 export { captureState, type ProgramState, restoreState, type StateFrame, type StateValue } from './snapshot/state.ts';
 
 /**

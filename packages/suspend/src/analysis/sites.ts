@@ -225,9 +225,16 @@ export function findSites(code: FunctionCode, graph: CallGraph, map: OperandMap)
       case op.unreachable:
       case op.br:
       case op.brTable:
-      case op.return:
       case op.returnCall:
+        // A tail call of an import leaves no frame to make it again from: it becomes a call and a return.
+        if (a[i]! < module.importedFunctions && graph.suspends[a[i]!]) site('call', i, map.size, true);
+        dead = true;
+        break;
       case op.returnCallIndirect:
+        if (graph.indirect[a[i]!] === 3) site('call', i, map.size, true);
+        dead = true;
+        break;
+      case op.return:
       case op.throw:
       case op.rethrow:
       case op.throwRef:

@@ -7,6 +7,7 @@ import { limits } from '../module/limits.ts';
 import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import { ByteWriter } from '../module/writer.ts';
+import { getValue, type ValueFunctions } from '../runtime/value-code.ts';
 import { bankLimit, type RewriteContext } from './context.ts';
 import {
   carrier,
@@ -101,11 +102,7 @@ export class Rewriter {
    * `remake`: the site's call is made again with the arguments in the frame; otherwise the inner frame has run and
    * `returned` says what to call for its exception or results.
    */
-  resume(
-    site: Site,
-    remake: boolean,
-    restore: { int: number; long: number; funcref: number; externref: number; rethrow: number },
-  ): ByteWriter {
+  resume(site: Site, remake: boolean, restore: ValueFunctions & { readonly rethrow: number }): ByteWriter {
     const { out } = this;
     const code = this.#code;
     const i = site.instruction;
@@ -130,7 +127,8 @@ export class Rewriter {
       out.u8(op.call).u32(restore.rethrow);
       for (const type of this.#callSignature(i).results) this.#restoreValue(type, restore);
       this.#copied = code.pos[i + 1]!;
-      if (this.map.kept[i]) this.#keep(i);
+      if (code.code[i] === op.returnCall || code.code[i] === op.returnCallIndirect) out.u8(op.return);
+      else if (this.map.kept[i]) this.#keep(i);
       this.#run(i + 1);
     } else {
       pushOperands(site.operands.length);
@@ -397,18 +395,23 @@ export class Rewriter {
           }
           break;
         case op.return:
-        case op.returnCallIndirect:
           if (any && settle[i]) {
             this.#flush(pos[i]!);
             this.#settle();
           }
           break;
         case op.returnCall:
+        case op.returnCallIndirect:
           if (any && settle[i]) {
             this.#flush(pos[i]!);
             this.#settle();
           }
-          if (remapCalls) this.#mappedCall(i, op.returnCall);
+          if (siteAt[i]! >= 0 && !dead[i]) {
+            this.#flush(pos[i]!);
+            this.#callSite(i, map.sites[siteAt[i]!]!);
+            out.u8(op.return);
+            this.#copied = pos[i + 1]!;
+          } else if (remapCalls && code.code[i] === op.returnCall) this.#mappedCall(i, op.returnCall);
           break;
         case op.call:
         case op.callIndirect:
@@ -524,11 +527,16 @@ export class Rewriter {
 
   #callSignature(i: number): { params: Uint8Array; results: Uint8Array } {
     const code = this.#code;
-    return code.code[i] === op.call ? code.signature(code.a[i]!) : this.context.module.types[code.a[i]!]!;
+    return this.#isDirect(i) ? code.signature(code.a[i]!) : this.context.module.types[code.a[i]!]!;
+  }
+
+  #isDirect(i: number): boolean {
+    const c = this.#code.code[i];
+    return c === op.call || c === op.returnCall;
   }
 
   #heightBelowArguments(i: number, site: Site): number {
-    const indirect = this.#code.code[i] === op.callIndirect ? 1 : 0;
+    const indirect = this.#isDirect(i) ? 0 : 1;
     return site.operands.length - this.#callSignature(i).params.length - indirect;
   }
 
@@ -537,14 +545,14 @@ export class Rewriter {
   #writeCall(i: number): void {
     const { out, context } = this;
     const code = this.#code;
-    if (code.code[i] === op.call) out.u8(op.call).u32(context.mapFunction?.(code.a[i]!) ?? code.a[i]!);
+    if (this.#isDirect(i)) out.u8(op.call).u32(context.mapFunction?.(code.a[i]!) ?? code.a[i]!);
     else out.u8(op.callIndirect).u32(code.a[i]!).u32(code.b[i]!);
   }
 
   #callSite(i: number, site: Site): void {
     const { params, results } = this.#callSignature(i);
-    const args = this.#code.code[i] === op.call ? params : [...params, valueType.i32];
-    if (this.#code.code[i] === op.callIndirect && this.context.module.tables[this.#code.b[i]!]!.index64) {
+    const args = this.#isDirect(i) ? params : [...params, valueType.i32];
+    if (!this.#isDirect(i) && this.context.module.tables[this.#code.b[i]!]!.index64) {
       (args as number[])[params.length] = valueType.i64;
     }
     this.#guarded(site, args, results, () => this.#writeCall(i));
@@ -787,31 +795,12 @@ export class Rewriter {
     context.ports.bankLongs = Math.max(context.ports.bankLongs, longs);
   }
 
-  #restoreValue(type: number, restore: { int: number; long: number; funcref: number; externref: number }): void {
-    const { out } = this;
-    switch (type) {
-      case valueType.i32:
-        out.u8(op.call).u32(restore.int);
-        break;
-      case valueType.f32:
-        out.u8(op.call).u32(restore.int).u8(0xbe);
-        break;
-      case valueType.i64:
-        out.u8(op.call).u32(restore.long);
-        break;
-      case valueType.f64:
-        out.u8(op.call).u32(restore.long).u8(0xbf);
-        break;
-      case valueType.v128:
-        out.u8(op.call).u32(restore.long).u8(0xfd).u32(0x12);
-        out.u8(op.call).u32(restore.long).u8(0xfd).u32(0x1e).u8(1);
-        break;
-      case valueType.exnref:
-        out.u8(op.call).u32(restore.int).u8(op.tableGet).u32(this.context.added.exceptionTable);
-        break;
-      default:
-        out.u8(op.call).u32(type === valueType.externref ? restore.externref : restore.funcref);
+  #restoreValue(type: number, restore: ValueFunctions): void {
+    if (type !== valueType.exnref) {
+      getValue(this.out, type, restore);
+      return;
     }
+    this.out.u8(op.call).u32(restore.int).u8(op.tableGet).u32(this.context.added.exceptionTable);
   }
 
   // --- continuations

@@ -1,7 +1,7 @@
 import { FunctionCode } from '../analysis/function-code.ts';
 import type { Site } from '../analysis/sites.ts';
 import { addedIndexes, PortSignatures, type RewriteContext } from '../instrument/context.ts';
-import { carrier, type Slot } from '../instrument/layout.ts';
+import type { Slot } from '../instrument/layout.ts';
 import type { Instrumented } from '../instrument/metadata.ts';
 import { exported } from '../instrument/names.ts';
 import { type CaptureShape, Rewriter } from '../instrument/rewriter.ts';
@@ -11,6 +11,7 @@ import { SuspendError } from '../module/error.ts';
 import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import { ByteWriter } from '../module/writer.ts';
+import { putLocal } from './value-code.ts';
 
 /** What there is to know of a site on a captured stack. */
 export interface SiteInfo {
@@ -233,22 +234,10 @@ function runBody(results: Uint8Array, inner: number): ByteWriter {
   out.u8(op.call).u32(inner);
   for (let i = results.length - 1; i >= 0; i--) out.u8(op.localSet).u32(i);
   results.forEach((type, i) => {
-    const get = (): ByteWriter => out.u8(op.localGet).u32(i);
-    if (type === valueType.v128) {
-      for (const lane of [0, 1]) get().u8(0xfd).u32(0x1d).u8(lane).put(op.call, 7);
-    } else if (carrier(type) === 'int') {
-      get();
-      if (type === valueType.f32) out.u8(0xbc);
-      out.put(op.call, 6);
-    } else if (carrier(type) === 'long') {
-      get();
-      if (type === valueType.f64) out.u8(0xbd);
-      out.put(op.call, 7);
-    } else if (carrier(type) === 'reference') {
-      get().put(op.call, type === valueType.externref ? 9 : 8);
-    } else {
+    if (type === valueType.exnref) {
       throw new SuspendError('module-unsupported', 'a function that may be suspended returns an exception reference');
     }
+    putLocal(out, type, i, { int: 6, long: 7, funcref: 8, externref: 9 });
   });
   return out.u8(op.end);
 }

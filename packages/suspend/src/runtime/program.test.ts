@@ -18,9 +18,9 @@ describe.each(Object.entries(programs))('%s, suspended', (name, { args, flags })
     'at every %ith poll and moved to a new instance, does what it does undisturbed',
     async (every) => {
       const bytes = await compile(`${name}.c`, flags);
-      const { polls, moves, continuations, deepest, ...seen } = runSuspended(bytes, { args, every, most: 500 });
+      const { polls, moves, continuations, deepest, ...seen } = runSuspended(bytes, { args, every, most: 200 });
       expect(seen).toEqual(runPlain(bytes, args));
-      expect(moves).toBe(Math.min(500, Math.floor(polls / every)));
+      expect(moves).toBe(Math.min(200, Math.floor(polls / every)));
       if (moves > 0) expect(continuations).toBeGreaterThan(0);
       if (moves > 0) expect(deepest).toBeGreaterThan(0);
     },

@@ -30,6 +30,9 @@ export type RunOutcome =
   /** The guest trapped, or an exception of the guest or of a host function left it. */
   | { readonly state: 'failed'; readonly error: unknown };
 
+/** How the guest was left. */
+type Left = 'returned' | 'captured' | { readonly error: unknown };
+
 type Next =
   | { readonly kind: 'idle' }
   | { readonly kind: 'start'; readonly functions: readonly string[] }
@@ -131,22 +134,19 @@ export class Program {
     this.#deadline = sliceMs === Number.POSITIVE_INFINITY ? sliceMs : now() + sliceMs;
     this.#quantum.restart();
     for (;;) {
-      let captured: boolean;
-      try {
-        captured = this.#step();
-      } catch (error) {
-        // A trap is caught by no frame, whatever its handlers.
-        if (isTrap(error)) {
-          this.next = { kind: 'idle' };
-          return { state: 'failed', error };
-        }
-        this.next = { kind: 'throw', error };
-        continue;
-      }
-      if (captured) {
+      const left = this.#step();
+      if (left === 'captured') {
         const outcome = this.#suspended();
         if (outcome) return outcome;
         continue;
+      }
+      if (left !== 'returned') {
+        // A trap is caught by no frame, whatever its handlers.
+        if (isTrap(left.error)) {
+          this.next = { kind: 'idle' };
+          return { state: 'failed', error: left.error };
+        }
+        this.next = { kind: 'throw', error: left.error };
       }
       const { next } = this;
       if (next.kind === 'return' && this.frames.length === 0) {
@@ -160,8 +160,8 @@ export class Program {
     }
   }
 
-  /** One entry into the guest. Returns whether it was left by a capture. */
-  #step(): boolean {
+  /** One entry into the guest. Errors of our own are thrown, those that come out of the guest returned. */
+  #step(): Left {
     const { next } = this;
     switch (next.kind) {
       case 'idle':
@@ -175,7 +175,7 @@ export class Program {
       case 'throw': {
         // Frames that cannot catch it are skipped without making continuations for them.
         while (this.frames.length > 0 && !this.#info(this.frames.at(-1)!).catches) this.frames.pop();
-        if (this.frames.length === 0) return false;
+        if (this.frames.length === 0) return 'returned';
         this.#thrown = { error: next.error };
         return this.#resume(noValues(), false);
       }
@@ -192,7 +192,7 @@ export class Program {
     return this.suspendable.factory.site(frame.offset);
   }
 
-  #resume(returned: Values, remake: boolean): boolean {
+  #resume(returned: Values, remake: boolean): Left {
     const frame = this.frames.pop()!;
     const values = resumeOrder(frame, this.#info(frame));
     this.#in.ints = values.ints.concat(returned.ints);
@@ -206,13 +206,13 @@ export class Program {
     return this.#guard(run);
   }
 
-  /** Calls into the guest; true if our exception came out, with the new frames on the stack. */
-  #guard(call: () => void): boolean {
+  /** Calls into the guest; if our exception comes out, the new frames are put on the stack. */
+  #guard(call: () => void): Left {
     try {
       call();
-      return false;
+      return 'returned';
     } catch (error) {
-      if (!(error instanceof WebAssembly.Exception && error.is(this.#tag))) throw error;
+      if (!(error instanceof WebAssembly.Exception && error.is(this.#tag))) return { error };
     }
     const rest = this.next;
     const captured = this.#port.take();
@@ -225,7 +225,7 @@ export class Program {
     if (rest.kind === 'start') throw new SuspendError('bad-state', 'suspension inside a start function');
     for (let i = captured.length - 1; i >= 0; i--) this.frames.push(captured[i]!);
     this.next = { kind: 'resume' };
-    return true;
+    return 'captured';
   }
 
   #fromBank(offset: number): Frame {

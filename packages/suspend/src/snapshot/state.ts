@@ -2,6 +2,7 @@ import { carrier, type Slot, slotKey } from '../instrument/layout.ts';
 import { exported } from '../instrument/names.ts';
 import { SuspendError } from '../module/error.ts';
 import { valueType, valueTypeName } from '../module/value-type.ts';
+import { ExceptionCodec } from '../runtime/exception-codec.ts';
 import { join, split, type Values } from '../runtime/frame.ts';
 import type { Program } from '../runtime/program.ts';
 
@@ -10,7 +11,9 @@ export type StateValue =
   | { readonly type: 'i32' | 'f32'; readonly bits: number }
   | { readonly type: 'i64' | 'f64'; readonly bits: bigint }
   | { readonly type: 'v128'; readonly low: bigint; readonly high: bigint }
-  | { readonly type: 'funcref' | 'externref' | 'exnref'; readonly index: number };
+  | { readonly type: 'funcref' | 'externref'; readonly index: number }
+  /** An exception by its tag and arguments; tag -1: null. */
+  | { readonly type: 'exnref'; readonly tag: number; readonly arguments: readonly StateValue[] };
 
 /** A frame in terms of the original module: nothing in it depends on how the module was instrumented. */
 export interface StateFrame {
@@ -49,7 +52,7 @@ export function captureState(program: Program): ProgramState {
   }
   const { module, added, suspendable } = program;
   const { metadata } = suspendable;
-  const functions = new FunctionNumbers(program);
+  const functions = new References(program);
   const exports = program.instance.exports;
   const toValue = (type: number, raw: readonly unknown[]): StateValue => stateValue(type, raw, functions);
   const frames = program.frames.map((frame): StateFrame => {
@@ -98,7 +101,7 @@ export function restoreState(program: Program, state: ProgramState): void {
   };
   if (state.module !== metadata.digest) mismatch(`state is of module ${state.module}, not ${metadata.digest}`);
   const exports = program.instance.exports;
-  const functions = new FunctionNumbers(program);
+  const functions = new References(program);
   if (state.memories.length !== module.memories.length) mismatch('number of memories');
   if (state.tables.length !== module.tables.length) mismatch('number of tables');
   state.memories.forEach((bytes, i) => {
@@ -157,13 +160,46 @@ export function restoreState(program: Program, state: ProgramState): void {
   program.next = { kind: 'resume' };
 }
 
-/** Functions of an instance by number and back. */
-class FunctionNumbers {
+/** Functions and exceptions of an instance in terms of the module, and back. */
+class References {
   readonly #table: WebAssembly.Table;
+  readonly #program: Program;
+  #codec: ExceptionCodec | undefined;
   #numbers: Map<unknown, number> | undefined;
 
   constructor(program: Program) {
+    this.#program = program;
     this.#table = program.instance.exports[exported.functions] as WebAssembly.Table;
+  }
+
+  get #exceptions(): ExceptionCodec {
+    this.#codec ??= new ExceptionCodec(this.#program.module, this.#program.instance.exports);
+    return this.#codec;
+  }
+
+  exception(index: number): StateValue {
+    const { tag, values } = this.#exceptions.describe(index);
+    if (tag === -1) return { type: 'exnref', tag, arguments: [] };
+    const slots = this.#arguments(tag);
+    if (!slots) throw new SuspendError('snapshot-unsupported', 'an exception of the host is live');
+    const parts = split(values, slots);
+    return { type: 'exnref', tag, arguments: slots.map((s) => stateValue(s.type, parts.get(slotKey(s))!, this)) };
+  }
+
+  /** The index in the exception table of an exception equal to the one described. */
+  makeException(tag: number, values: readonly StateValue[]): number {
+    const slots = tag < 0 ? [] : this.#arguments(tag);
+    if (slots?.length !== values.length || slots.some((s, i) => valueTypeName(s.type) !== values[i]!.type)) {
+      throw new SuspendError('snapshot-mismatch', `exception with tag ${tag}`);
+    }
+    return this.#exceptions.make({ tag, values: join(slots.map((s, i) => [s, rawValue(values[i]!, this)] as const)) });
+  }
+
+  #arguments(tag: number): Slot[] | undefined {
+    const { module } = this.#program;
+    const type = module.tags[tag];
+    if (type === undefined) return undefined;
+    return Array.from(module.types[type]!.params, (t, index) => ({ kind: 'operand', index, type: t }));
   }
 
   at(index: number): unknown {
@@ -186,7 +222,7 @@ class FunctionNumbers {
   }
 }
 
-function stateValue(type: number, raw: readonly unknown[], functions: FunctionNumbers): StateValue {
+function stateValue(type: number, raw: readonly unknown[], functions: References): StateValue {
   const name = valueTypeName(type);
   switch (name) {
     case 'i32':
@@ -198,21 +234,22 @@ function stateValue(type: number, raw: readonly unknown[], functions: FunctionNu
     case 'v128':
       return { type: name, low: raw[0] as bigint, high: raw[1] as bigint };
     case 'exnref':
-      throw new SuspendError('snapshot-unsupported', 'an exception reference is live');
+      return functions.exception(raw[0] as number);
     default:
       return { type: name, index: functions.of(raw[0]) };
   }
 }
 
-function rawValue(value: StateValue, functions: FunctionNumbers): readonly unknown[] {
+function rawValue(value: StateValue, functions: References): readonly unknown[] {
   if ('bits' in value) return [value.bits];
   if ('low' in value) return [value.low, value.high];
+  if ('tag' in value) return [functions.makeException(value.tag, value.arguments)];
   return [functions.at(value.index)];
 }
 
 const scratch = new DataView(new ArrayBuffer(8));
 
-function globalValue(global: WebAssembly.Global, type: number, functions: FunctionNumbers): StateValue {
+function globalValue(global: WebAssembly.Global, type: number, functions: References): StateValue {
   if (carrier(type) === 'exception' || type === valueType.v128) {
     throw new SuspendError('snapshot-unsupported', `mutable global of type ${valueTypeName(type)}`);
   }
@@ -229,7 +266,7 @@ function globalValue(global: WebAssembly.Global, type: number, functions: Functi
   }
 }
 
-function setGlobal(global: WebAssembly.Global, value: StateValue, functions: FunctionNumbers): void {
+function setGlobal(global: WebAssembly.Global, value: StateValue, functions: References): void {
   switch (value.type) {
     case 'f32':
       scratch.setInt32(0, value.bits);
