@@ -7,6 +7,7 @@ export { WasiError, type WasiErrorCode } from './error.ts';
 export type { Connection, Listener } from './fd/socket.ts';
 export { type BundleEntry, MemoryTree, type MemoryTreeOptions } from './fs/memory-tree.ts';
 export type { Mount } from './fs/namespace.ts';
+export { makeDirectory, publish, readFile, remove, writeFile } from './fs/outside.ts';
 export { bytesSource, lazySource, rangeSource, type Source } from './fs/source.ts';
 export { WasiHost, type WasiOptions } from './host.ts';
 export type { RandomSource } from './random.ts';

@@ -24,6 +24,10 @@ export class FileContent {
   sourceSize: number;
   /** Generation of the last truncation: chunks may have vanished since. */
   cutGeneration = 0;
+  /** Generation in which the file came into being; 0 for one of the bundle. */
+  bornGeneration = 0;
+  /** The source is not part of the bundle, so a saved state has to hold its bytes, too. */
+  madeOutside = false;
 
   constructor(usage: Usage, source?: Source) {
     this.#usage = usage;
@@ -85,6 +89,17 @@ export class FileContent {
       }
     }
     this.size = size;
+  }
+
+  /** Copies of all pieces that a saved state needs: those written after `since`, and an outside source's. */
+  *pieces(since: number, sourceToo: boolean): Iterable<readonly [index: number, bytes: Uint8Array]> {
+    for (const [index, chunk] of this.chunks) if (chunk.generation > since) yield [index, chunk.bytes.slice()];
+    if (!this.madeOutside || !sourceToo) return;
+    for (let index = 0; index * CHUNK_BYTES < this.sourceSize; index++) {
+      if (this.chunks.has(index)) continue;
+      const length = Math.min(CHUNK_BYTES, this.sourceSize - index * CHUNK_BYTES);
+      yield [index, this.source!.read(index * CHUNK_BYTES, length).slice()];
+    }
   }
 
   /** Gives all space back; the content must not be used afterwards. */

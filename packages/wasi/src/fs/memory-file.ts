@@ -17,6 +17,7 @@ export class MemoryFile extends MemoryInode implements FileNode, FileHandle {
   constructor(tree: MemoryTree, source?: Source, ino?: number) {
     super(tree, ino);
     this.content = new FileContent(tree.usage, source);
+    if (!tree.loading) this.content.bornGeneration = tree.generation;
   }
 
   open(): FileHandle {

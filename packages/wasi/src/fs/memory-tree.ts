@@ -50,7 +50,8 @@ export class MemoryTree {
   readonly changed: Set<MemoryNode> = new Set();
   generation = 1;
   #nextIno = 1;
-  #fromBundle = true;
+  /** The bundle is being put in: nothing of it counts as a change. */
+  loading = true;
   /** Nodes of the bundle by inode number, to find them again when a state is restored. */
   readonly bundled: MemoryNode[] = [];
 
@@ -59,7 +60,7 @@ export class MemoryTree {
     this.usage = new Usage(sizeLimit);
     this.root = new MemoryDirectory(this, undefined);
     for (const entry of bundle) this.#add(entry);
-    this.#fromBundle = false;
+    this.loading = false;
     this.usage.inodeLimit = Math.max(inodeLimit ?? DEFAULT_INODE_LIMIT, this.usage.inodes);
   }
 
@@ -71,7 +72,7 @@ export class MemoryTree {
   register(node: MemoryNode, ino?: number): number {
     if (this.usage.inodes >= this.usage.inodeLimit) throw errno(wasi.ERRNO_NOSPC);
     this.usage.inodes++;
-    if (this.#fromBundle) this.bundled[this.#nextIno] = node;
+    if (this.loading) this.bundled[this.#nextIno] = node;
     else this.changed.add(node);
     if (ino === undefined) return this.#nextIno++;
     this.#nextIno = Math.max(this.#nextIno, ino + 1);
@@ -85,7 +86,7 @@ export class MemoryTree {
 
   touch(node: MemoryNode): void {
     node.generation = this.generation;
-    if (!this.#fromBundle) this.changed.add(node);
+    if (!this.loading) this.changed.add(node);
   }
 
   /** The last name and the last descriptor are gone. */

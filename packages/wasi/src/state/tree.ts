@@ -22,12 +22,11 @@ function saveNode(node: MemoryNode, since: number): NodeState {
   const base = { ino, nlink, atime, mtime, ctime };
   switch (node.kind) {
     case 'file': {
-      const { size, sourceSize, cutGeneration } = node.content;
-      const whole = since === 0 || cutGeneration > since;
-      const chunks = [...node.content.chunks]
-        .filter(([, chunk]) => whole || chunk.generation > since)
-        .map(([index, chunk]) => [index, chunk.bytes.slice()] as const);
-      return { ...base, kind: 'file', size, sourceSize, whole, chunks };
+      const { content } = node;
+      const whole = since === 0 || content.cutGeneration > since || content.bornGeneration > since;
+      const chunks = [...content.pieces(whole ? 0 : since, whole)];
+      const sourceSize = content.madeOutside ? 0 : content.sourceSize;
+      return { ...base, kind: 'file', size: content.size, sourceSize, whole, chunks };
     }
     case 'directory':
       return { ...base, kind: 'directory', nextCookie: node.nextCookie, entries: [...node.entries()] };
@@ -93,6 +92,7 @@ function fill(node: MemoryNode, saved: NodeState, known: ReadonlyMap<number, Mem
       throw new WasiError('bad-state', `inode ${saved.ino} has less content in this tree than the state builds on`);
     }
     content.sourceSize = saved.sourceSize;
+    content.bornGeneration = tree.generation;
     for (const [index, bytes] of saved.chunks) content.putChunk(index, bytes, tree.generation);
     content.size = saved.size;
   }
