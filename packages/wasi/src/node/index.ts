@@ -1,0 +1,1 @@
+export { hostDirectory } from './host-directory.ts';
