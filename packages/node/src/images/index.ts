@@ -1,4 +1,5 @@
 // The images of this node: pulled, verified, unpacked, kept, collected, and handed to agents by digest.
+export { type BlobResponseOptions, blobResponse } from './blob-response.ts';
 export { ImageError, type ImageErrorCode } from './image-error.ts';
 export type { Bundle, EnsuredImage, ImageRequest, PullSecret } from './image-request.ts';
 export { ImageStore, type ImageStoreOptions } from './image-store.ts';
