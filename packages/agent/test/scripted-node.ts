@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import {
   type AgentMessage,
   type Assignment,
-  decodeOutputFrame,
+  decodeFrame,
   type ExitedState,
   encodeMessage,
   type Hello,
@@ -38,7 +38,7 @@ export class Connection {
     this.#socket = socket;
     socket.on('message', (data: Buffer, isBinary) => {
       this.#received.push(
-        isBinary ? { type: 'output', ...decodeOutputFrame(new Uint8Array(data)) } : parseAgentMessage(data.toString()),
+        isBinary ? { type: 'output', ...(decodeFrame(new Uint8Array(data)) as OutputFrame) } : parseAgentMessage(data.toString()),
       );
       this.#wake?.();
     });

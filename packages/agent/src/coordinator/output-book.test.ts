@@ -1,11 +1,13 @@
-import { decodeOutputFrame, limits } from '@wigeon/protocol';
+import { decodeFrame, limits } from '@wigeon/protocol';
 import { expect, it } from 'vitest';
 import { OutputBook } from './output-book.ts';
 
 const id = '00000000-0000-4000-8000-000000000001';
 const frames = (book: OutputBook): [string, number, string][] =>
   [...book.takeUnsent(id, 1)].map((frame) => {
-    const { stream, offset, bytes } = decodeOutputFrame(frame);
+    const decoded = decodeFrame(frame);
+    if (decoded.kind !== 'output') throw new Error(`not output: ${decoded.kind}`);
+    const { stream, offset, bytes } = decoded;
     return [stream, offset, new TextDecoder().decode(bytes)];
   });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -27,10 +29,7 @@ it('joins neighbours of one stream and keeps the order of the two', () => {
 it('cuts a long write at the frame limit', () => {
   const book = new OutputBook();
   book.append('stdout', new Uint8Array(limits.outputBytes + 1));
-  expect([...book.takeUnsent(id, 1)].map((frame) => decodeOutputFrame(frame).bytes.length)).toEqual([
-    limits.outputBytes,
-    1,
-  ]);
+  expect([...book.takeUnsent(id, 1)].map((frame) => decodeFrame(frame).bytes.length)).toEqual([limits.outputBytes, 1]);
 });
 
 it('after rewinding sends what is not stored, from the middle of a write too', () => {

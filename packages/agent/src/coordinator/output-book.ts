@@ -1,4 +1,4 @@
-import { encodeOutputFrame, limits, type OutputStream, type StreamOffsets } from '@wigeon/protocol';
+import { encodeFrame, limits, type OutputStream, type StreamOffsets } from '@wigeon/protocol';
 
 interface Chunk {
   readonly stream: OutputStream;
@@ -62,7 +62,7 @@ export class OutputBook {
       const { stream, offset, bytes } = this.#gather();
       for (let from = 0; from < bytes.length; from += limits.outputBytes) {
         const part = bytes.subarray(from, from + limits.outputBytes);
-        yield encodeOutputFrame({ assignment, epoch, stream, offset: offset + from, bytes: part });
+        yield encodeFrame({ kind: 'output', assignment, epoch, stream, offset: offset + from, bytes: part });
       }
     }
   }
