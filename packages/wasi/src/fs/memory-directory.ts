@@ -116,9 +116,9 @@ export class MemoryDirectory extends MemoryInode implements DirectoryNode, Direc
     to.#mustExist();
     const old = to.lookup(newName);
     if (old === node) return;
-    for (let at: MemoryDirectory | undefined = to; at; at = at.parent) {
-      if (at === node) throw errno(wasi.ERRNO_INVAL);
-    }
+    // In the order of Linux, which asks about ancestors before it asks about kinds.
+    if (to.#isInside(node)) throw errno(wasi.ERRNO_INVAL);
+    if (old && this.#isInside(old)) throw errno(wasi.ERRNO_NOTEMPTY);
     if (old?.kind === 'directory') {
       if (node.kind !== 'directory') throw errno(wasi.ERRNO_ISDIR);
       if (old.size() > 0) throw errno(wasi.ERRNO_NOTEMPTY);
@@ -202,6 +202,11 @@ export class MemoryDirectory extends MemoryInode implements DirectoryNode, Direc
   /** A removed directory that is still open takes no new names. */
   #mustExist(): void {
     if (this.nlink === 0) throw errno(wasi.ERRNO_NOENT);
+  }
+
+  #isInside(node: MemoryNode): boolean {
+    for (let at: MemoryDirectory | undefined = this; at; at = at.parent) if (at === node) return true;
+    return false;
   }
 
   #after(cookie: number): number {
