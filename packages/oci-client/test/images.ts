@@ -8,6 +8,22 @@ import { digestOf, type FakeRegistry } from './fake-registry.ts';
 export const emptyModule: Uint8Array = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 export const emptyComponent: Uint8Array = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0);
 
+/** A WASI module whose `_start` ends with the exit code (below 64), for seeing that an image really runs. */
+export function moduleThatExits(code: number): Uint8Array {
+  const name = (text: string): number[] => [text.length, ...Buffer.from(text)];
+  const section = (id: number, ...content: number[]): number[] => [id, content.length, ...content];
+  return Uint8Array.of(
+    ...emptyModule,
+    ...section(1, 2, 0x60, 1, 0x7f, 0, 0x60, 0, 0),
+    ...section(2, 1, ...name('wasi_snapshot_preview1'), ...name('proc_exit'), 0, 0),
+    ...section(3, 1, 1),
+    ...section(5, 1, 0, 1),
+    ...section(7, 2, ...name('memory'), 2, 0, ...name('_start'), 0, 1),
+    // i32.const CODE, call proc_exit
+    ...section(10, 1, 6, 0, 0x41, code, 0x10, 0, 0x0b),
+  );
+}
+
 /** A module with a custom section of so many bytes of noise, different for each seed. */
 export function moduleOfSize(bytes: number, seed = 1): Uint8Array {
   const noise = noiseOf(bytes, seed);

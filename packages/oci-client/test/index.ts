@@ -7,7 +7,11 @@ export {
   emptyComponent,
   emptyModule,
   moduleOfSize,
+  moduleThatExits,
   noiseOf,
   type TarItem,
   tarOf,
 } from './images.ts';
+export { startCraneRegistry } from './tools/crane.ts';
+export { requirePrograms } from './tools/debian-packages.ts';
+export { type DebianRegistry, debianUser, startDebianRegistry } from './tools/debian-registry.ts';

@@ -15,16 +15,26 @@ export function listTags(
   session: Session,
   options: OperationOptions & { readonly pageSize?: number } = {},
 ): Promise<string[]> {
+  const pageSize = options.pageSize ?? 1000;
   return firstThatAnswers(session, 'resolve', options.signal, async (endpoint) => {
     const tags = new Set<string>();
-    const first = apiUrl(endpoint, session.repository, 'tags/list', { n: String(options.pageSize ?? 1000) });
-    for await (const page of pages(session, first, session.credentialFor(endpoint), options)) {
-      const list = (page as { tags?: unknown } | null)?.tags ?? [];
-      if (!Array.isArray(list))
-        throw new OciError('registry_failed', `the tag list of ${session.repository} is not a list`);
-      for (const tag of list) if (typeof tag === 'string') tags.add(tag);
+    const query: Record<string, string> = { n: String(pageSize) };
+    for (;;) {
+      const before = tags.size;
+      const url = apiUrl(endpoint, session.repository, 'tags/list', query);
+      let last: string | undefined;
+      for await (const page of pages(session, url, session.credentialFor(endpoint), options)) {
+        const list = (page as { tags?: unknown } | null)?.tags ?? [];
+        if (!Array.isArray(list)) {
+          throw new OciError('registry_failed', `the tag list of ${session.repository} is not a list`);
+        }
+        for (const tag of list) if (typeof tag === 'string') tags.add(tag);
+        last = list.length >= pageSize ? list.at(-1) : undefined;
+      }
+      // A full page without a link: go-containerregistry cuts there and says nothing. Others give all of it again.
+      if (last === undefined || tags.size === before) return [...tags].sort();
+      query.last = last;
     }
-    return [...tags].sort();
   });
 }
 
