@@ -4,6 +4,7 @@ import {
   type Digest,
   type ImageConfig,
   type ImageManifest,
+  isDigest,
   isImageConfigType,
   LayerBudget,
   type LayerLimits,
@@ -129,6 +130,13 @@ export class Puller {
       throw new OciError(
         'invalid_manifest',
         `the manifest has ${layers.length} layers and its config ${config.diffIds.length} diff_ids`,
+      );
+    }
+    const wrong = config.diffIds.find((diffId) => !isDigest(diffId));
+    if (wrong !== undefined) {
+      throw new OciError(
+        'invalid_manifest',
+        `the diff_id ${JSON.stringify(wrong.slice(0, 160))} is not sha256 or sha512`,
       );
     }
     const budget = new LayerBudget(this.#limits);

@@ -183,6 +183,25 @@ describe('compression', () => {
     );
   });
 
+  test('an archive without its last padding and end mark is read, as umoci writes them', async () => {
+    const tar = await tarOf([file('a', 'x'.repeat(1000)), file('b', 'y')]);
+    const end = tar.lastIndexOf('y') + 1;
+    for (const cut of [end, end + 1, end + 511, end + 600]) {
+      expect([
+        ...(await unpack(tar.subarray(0, cut), { diffId: digestOf(tar.subarray(0, cut)) })).contents.values(),
+      ]).toEqual(['x'.repeat(1000), 'y']);
+    }
+  });
+
+  test('an archive cut anywhere in a file is an error', async () => {
+    const tar = await tarOf([file('a', 'x'.repeat(1000))]);
+    for (const cut of [511, 513, 1000, 1024, 1500, 1511]) {
+      await expect(unpack(tar.subarray(0, cut)), `${cut}`).rejects.toThrow(
+        expect.objectContaining({ code: 'layer_corrupt' }),
+      );
+    }
+  });
+
   test('an archive cut short is an error, compressed or not', async () => {
     const tar = await tarOf([file('a', 'x'.repeat(10_000))]);
     for (const blob of [tar.subarray(0, 5000), gzipSync(tar).subarray(0, -20), zstdCompressSync(tar).subarray(0, -5)]) {

@@ -6,6 +6,8 @@ import type { LayerBudget } from '../layers/limits.ts';
 import { createNodeHasher } from './create-hasher.ts';
 import { decompress } from './decompress.ts';
 
+const BLOCK = 512;
+
 /** Takes the content of one file; called with its chunks in order, and never for two files at once. */
 export interface FileSink {
   write(chunk: Uint8Array): void | Promise<void>;
@@ -36,6 +38,7 @@ export async function unpackLayer(source: AsyncIterable<Uint8Array>, options: Un
   const archive = extract();
   const entries: LayerEntry[] = [];
   let output = 0;
+  let contentEnd = 0;
   let sourceFailure: { readonly cause: unknown } | undefined;
   // Tells apart what the registry got wrong and what the archive got wrong.
   const tracked = (async function* () {
@@ -56,6 +59,8 @@ export async function unpackLayer(source: AsyncIterable<Uint8Array>, options: Un
       if (!archive.write(chunk as Buffer)) await roomIn(archive);
       if (archive.destroyed) return;
     }
+    // umoci leaves out the padding of the last file and the end mark; Go's reader, and so everybody, accepts that.
+    if (output % BLOCK > 0 && !archive.destroyed) archive.write(Buffer.alloc(BLOCK - (output % BLOCK)));
     archive.end(null);
   })().catch((error: unknown) => {
     archive.destroy(error as Error);
@@ -83,8 +88,10 @@ export async function unpackLayer(source: AsyncIterable<Uint8Array>, options: Un
       const digest: Digest = `sha256:${hasher.hex()}`;
       await sink.end({ digest, size });
       entries.push({ ...read, size, digest });
+      contentEnd = entry.offset + BLOCK + size;
     }
     await feeding;
+    if (contentEnd > output) throw new Error('Unexpected end of data');
   } catch (error) {
     archive.destroy();
     await feeding.catch(() => {});
