@@ -595,12 +595,18 @@ export class Rewriter {
     this.out.u8(op.localSet).u32(this.#site);
   }
 
+  /** Asks the host; it answers whether to suspend, and the code throws: a throw of the host would cost a handler. */
   #pollCall(site: Site): void {
     const { out, context } = this;
-    this.#guarded(site, [], [], () => {
-      out.u8(op.i32Const).s32(port.poll);
-      out.u8(op.callIndirect).u32(context.types.index([], [])).u32(context.added.portTable);
-    });
+    out.u8(op.i32Const).s32(port.poll);
+    out
+      .u8(op.callIndirect)
+      .u32(context.types.index([], [valueType.i32]))
+      .u32(context.added.portTable);
+    out.put(op.if, 0x40);
+    if (this.shape === 'handler') this.#setSite(site);
+    else this.#save(this.slots(site), site.offset);
+    out.u8(op.throw).u32(context.added.tag).u8(op.end);
   }
 
   #globalPoll(site: Site, weight: number): void {

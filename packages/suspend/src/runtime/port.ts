@@ -15,25 +15,26 @@ export class Port {
   #longs: bigint[] = [];
   #references: unknown[] = [];
 
-  install(table: WebAssembly.Table, saves: readonly SaveSlot[], poll: () => void): void {
+  install(table: WebAssembly.Table, saves: readonly SaveSlot[], poll: () => number): void {
     const signatures = [
-      { params: [] as number[], call: poll },
-      { params: [valueType.funcref], call: this.#reference },
-      { params: [valueType.externref], call: this.#reference },
+      { params: [] as number[], results: [valueType.i32], call: poll },
+      { params: [valueType.funcref], results: [], call: this.#reference },
+      { params: [valueType.externref], results: [], call: this.#reference },
       ...saves.map(({ ints, longs }) => ({
         params: [
           ...Array<number>(ints).fill(valueType.i32),
           ...Array<number>(longs).fill(valueType.i64),
           valueType.i32,
         ],
+        results: [],
         call: this.#saver(ints, longs),
       })),
     ];
-    const imports: Record<string, (...values: never[]) => void> = {};
+    const imports: Record<string, (...values: never[]) => unknown> = {};
     signatures.forEach(({ call }, i) => {
       imports[i] = call;
     });
-    const module = new WebAssembly.Module(relay(signatures.map(({ params }) => params)));
+    const module = new WebAssembly.Module(relay(signatures));
     const { exports } = new WebAssembly.Instance(module, { p: imports });
     for (let i = 0; i < port.saves + saves.length; i++) table.set(i, exports[i]);
   }
@@ -81,16 +82,19 @@ export class Port {
 }
 
 /** A module that imports functions of these parameters as `p.0`, `p.1` … and exports them under the same names. */
-function relay(signatures: readonly number[][]): Uint8Array<ArrayBuffer> {
+function relay(
+  signatures: readonly { params: readonly number[]; results: readonly number[] }[],
+): Uint8Array<ArrayBuffer> {
   const types = new ByteWriter(256).u32(signatures.length);
   const imports = new ByteWriter(256).u32(signatures.length);
   const exports = new ByteWriter(256).u32(signatures.length);
-  signatures.forEach((params, i) => {
+  signatures.forEach(({ params, results }, i) => {
     types
       .u8(0x60)
       .u32(params.length)
       .put(...params)
-      .u8(0);
+      .u32(results.length)
+      .put(...results);
     imports.name('p').name(String(i)).u8(0).u32(i);
     exports.name(String(i)).u8(0).u32(i);
   });

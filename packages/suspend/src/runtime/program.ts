@@ -263,12 +263,14 @@ export class Program {
     return { state: 'suspended', reason, ready };
   }
 
-  #poll(): void {
+  /** 1: the guest is to throw our exception. */
+  #poll(): number {
     if (this.#decide()) {
       this.#decided = true;
-      throw this.#exception();
+      return 1;
     }
     this.#refill();
+    return 0;
   }
 
   /** Whether to suspend at this poll. */

@@ -172,6 +172,18 @@ class References {
     this.#table = program.instance.exports[exported.functions] as WebAssembly.Table;
   }
 
+  /**
+   * WebKit wraps a function anew for each table, so the objects differ; but the name of an exported function is its
+   * index (WebAssembly JavaScript Interface, "name of the WebAssembly function").
+   */
+  #byName(value: unknown): number | undefined {
+    if (typeof value !== 'function' || !/^\d+$/.test(value.name)) return undefined;
+    const index = Number(value.name);
+    return index < this.#table.length && (this.#table.get(index) as { name?: string }).name === value.name
+      ? index
+      : undefined;
+  }
+
   get #exceptions(): ExceptionCodec {
     this.#codec ??= new ExceptionCodec(this.#program.module, this.#program.instance.exports);
     return this.#codec;
@@ -214,7 +226,7 @@ class References {
       this.#numbers = new Map();
       for (let i = this.#table.length - 1; i >= 0; i--) this.#numbers.set(this.#table.get(i), i);
     }
-    const index = this.#numbers.get(value);
+    const index = this.#numbers.get(value) ?? this.#byName(value);
     if (index === undefined) {
       throw new SuspendError('snapshot-unsupported', 'a reference to something that is not a function of the module');
     }

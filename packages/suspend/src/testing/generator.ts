@@ -44,6 +44,8 @@ export interface GeneratorOptions {
   readonly functions?: number;
   /** Nesting of what is generated. */
   readonly depth?: number;
+  /** Put the imports into the table too, so that they are called through it; default true. */
+  readonly importsInTable?: boolean;
 }
 
 /**
@@ -77,7 +79,7 @@ class Generator {
 
   constructor(seed: number, options: GeneratorOptions) {
     this.random = new Random(seed);
-    this.options = { exceptions: 'none', functions: 4, depth: 5, ...options };
+    this.options = { exceptions: 'none', functions: 4, depth: 5, importsInTable: true, ...options };
   }
 
   type(params: readonly number[], results: readonly number[]): number {
@@ -141,9 +143,9 @@ class Generator {
       .put(i64, 1, op.i64Const, 9, op.end)
       .put(f64, 1, op.f64Const, 0, 0, 0, 0, 0, 0, 0, 0, op.end);
     const exports = new ByteWriter().name('memory').put(2, 0).name('_start').u8(0).u32(count);
-    // Every function but the start is in the table, the imports too: they can be called through it.
-    const elements = new ByteWriter().put(0, op.i32Const, 0, op.end).u32(count);
-    for (let i = 0; i < count; i++) elements.u32(i);
+    const firstElement = options.importsInTable ? 0 : imported;
+    const elements = new ByteWriter().put(0, op.i32Const, firstElement, op.end).u32(count - firstElement);
+    for (let i = firstElement; i < count; i++) elements.u32(i);
     const code = new ByteWriter();
     for (const body of bodies) code.nested(body);
     const sections = [
@@ -249,8 +251,10 @@ class Generator {
         .s32(random.below(200000) - 1000)
         .u8(0xb7);
     else if (type === v128) out.put(op.i32Const).s32(random.below(99999)).put(0xfd, 0x11);
-    else if (type === funcref && random.chance(70)) out.u8(op.refFunc).u32(random.below(this.functions.length));
-    else out.put(op.refNull, type);
+    else if (type === funcref && random.chance(70)) {
+      const least = this.options.importsInTable ? 0 : imported;
+      out.u8(op.refFunc).u32(least + random.below(this.functions.length - least));
+    } else out.put(op.refNull, type);
   }
 
   /** Code that leaves these values, maybe after doing other things. */
@@ -349,7 +353,7 @@ class Generator {
     const { random, out } = this;
     const { params } = this.functions[index]!;
     for (const type of params) this.value(type, depth);
-    if (random.chance(40)) {
+    if (random.chance(40) && (index >= imported || this.options.importsInTable)) {
       out.u8(op.i32Const).s32(index);
       out.u8(op.callIndirect).u32(this.type(params, this.functions[index]!.results)).u8(0);
     } else {
@@ -437,7 +441,8 @@ class Generator {
     this.values(types, depth);
     this.labels.pop();
     if (random.chance(15)) {
-      out.u8(op.delegate).u32(random.below(this.labels.length));
+      // WebKit takes only a try or the function itself as the target.
+      out.u8(op.delegate).u32(this.labels.length - 1);
       return;
     }
     this.labels.push({ types, loop: false, handler: true });
@@ -588,7 +593,7 @@ class Generator {
     }
     const index = random.pick(calls);
     for (const type of this.functions[index]!.params) this.value(type, depth);
-    if (random.chance(50)) {
+    if (random.chance(50) || (index < imported && !this.options.importsInTable)) {
       out.u8(op.returnCall).u32(index);
     } else {
       out.u8(op.i32Const).s32(index);
