@@ -1,4 +1,4 @@
-import { WASI, WASIProcExit } from '@bjorn3/browser_wasi_shim';
+import { WASIProcExit } from '@bjorn3/browser_wasi_shim';
 import type { Blocking } from './blocking/blocking.ts';
 import { chooseBlocking, promiseIntegration } from './blocking/choose.ts';
 import { descriptorCalls } from './calls/descriptors.ts';
@@ -82,7 +82,7 @@ const WAITING = new Set([
  *     const host = new WasiHost({ args: ['hello'], env: {}, stdout: write, stderr: write, blocking: { kind: 'sleep' } });
  *     const code = host.start(new WebAssembly.Instance(module, host.imports));
  */
-export class WasiHost extends WASI {
+export class WasiHost {
   readonly imports: { readonly wasi_snapshot_preview1: WebAssembly.ModuleImports };
   readonly blocking: Blocking;
   readonly #process: Process;
@@ -92,7 +92,6 @@ export class WasiHost extends WASI {
   readonly #first: FirstDescriptors & Record<'stdin' | 'stdout' | 'stderr', { moved: number }>;
 
   constructor(options: WasiOptions) {
-    super([], [], []);
     this.blocking = options.blocking ?? chooseBlocking();
     const clock = options.clock ?? platformClock();
     const memory = new GuestMemory();
@@ -136,7 +135,6 @@ export class WasiHost extends WASI {
       waited: (milliseconds) => this.#times.waited(milliseconds),
       waiting: WAITING,
     });
-    this.wasiImport = guarded as typeof this.wasiImport;
     this.imports = { wasi_snapshot_preview1: guarded as WebAssembly.ModuleImports };
   }
 
@@ -147,15 +145,14 @@ export class WasiHost extends WASI {
       throw new WasiError('bad-module', 'the module exports no memory: it is not a WASI program');
     }
     this.#process.memory.bind(memory);
-    this.inst = instance as unknown as typeof this.inst;
   }
 
   /**
    * Runs `_start` to its end and returns the exit code: 0 when it returns, the low eight bits of what the program gave
    * to `proc_exit` (exit(3)), 128 + signal for `proc_raise`. A trap passes as the engine's RuntimeError.
    */
-  override start(instance: WebAssembly.Instance | Parameters<WASI['start']>[0]): number {
-    const start = this.#entry(instance as WebAssembly.Instance);
+  start(instance: WebAssembly.Instance): number {
+    const start = this.#entry(instance);
     if (this.blocking.kind === 'promise') {
       throw new WasiError('cannot-wait', 'calls wait by promises here: use startAsync, or pass another `blocking`');
     }

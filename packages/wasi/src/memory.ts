@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from './abi.ts';
 import { errno } from './errno.ts';
 
 const encoder = new TextEncoder();

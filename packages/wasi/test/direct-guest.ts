@@ -1,5 +1,5 @@
 // A guest without a module: makes the calls of a program from JavaScript, on a memory of its own.
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../src/abi.ts';
 import { WasiHost, type WasiOptions } from '../src/index.ts';
 
 const ALL_RIGHTS = (1n << 30n) - 1n;

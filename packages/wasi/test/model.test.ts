@@ -2,9 +2,9 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { wasi } from '@bjorn3/browser_wasi_shim';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import * as wasi from '../src/abi.ts';
 import { MemoryTree } from '../src/index.ts';
 import { hostDirectory } from '../src/node/index.ts';
 import { CallFailed, DirectGuest } from './direct-guest.ts';

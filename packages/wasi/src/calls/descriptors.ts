@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { Errno, errno } from '../errno.ts';
 import { FD_ADVISE, FD_DATASYNC, FD_FDSTAT_SET_FLAGS, FD_FILESTAT_GET, FD_SYNC } from '../fd/rights.ts';
 import { Pending } from '../pending.ts';

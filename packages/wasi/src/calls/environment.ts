@@ -1,4 +1,5 @@
-import { WASIProcExit, wasi } from '@bjorn3/browser_wasi_shim';
+import { WASIProcExit } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { toNanoseconds } from '../clock.ts';
 import { errno } from '../errno.ts';
 import type { Calls, Process } from '../process.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import type { Blocking } from '../blocking/blocking.ts';
 import { privateDoorbell, sleep } from '../blocking/blocking.ts';
 import { promiseIntegration } from '../blocking/choose.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { toMilliseconds } from '../clock.ts';
 import { Errno, errno } from '../errno.ts';
 import type { Readiness } from '../fd/descriptor.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { errno } from '../errno.ts';
 import { SOCK_ACCEPT, SOCK_SHUTDOWN } from '../fd/rights.ts';
 import { ListenerDescriptor, SocketDescriptor } from '../fd/socket.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { errno } from '../errno.ts';
 import type { NodeStat } from '../fs/node.ts';
 import type { Waitable } from '../pending.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { errno } from '../errno.ts';
 import { FileContent } from './content.ts';
 import { MemoryInode } from './memory-node.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { encodeText } from '../memory.ts';
 import { MemoryInode } from './memory-node.ts';
 import type { MemoryTree } from './memory-tree.ts';

@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { platformClock } from '../clock.ts';
 import { errno } from '../errno.ts';
 import { MemoryDirectory } from './memory-directory.ts';

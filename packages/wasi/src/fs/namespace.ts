@@ -1,4 +1,4 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { errno } from '../errno.ts';
 import { encodeText } from '../memory.ts';
 import type { DirectoryNode, FileNode, FsNode } from './node.ts';

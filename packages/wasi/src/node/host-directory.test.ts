@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { wasi } from '@bjorn3/browser_wasi_shim';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DirectGuest } from '../../test/direct-guest.ts';
+import * as wasi from '../abi.ts';
 import { hostDirectory } from './index.ts';
 
 let directory: string;

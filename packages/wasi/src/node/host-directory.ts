@@ -1,7 +1,7 @@
 // A directory of the machine as a file system of the guest. Node only.
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { wasi } from '@bjorn3/browser_wasi_shim';
+import * as wasi from '../abi.ts';
 import { errno } from '../errno.ts';
 import type {
   DirectoryEntry,

@@ -1,6 +1,6 @@
-import { wasi } from '@bjorn3/browser_wasi_shim';
 import { expect, test } from 'vitest';
 import { DirectGuest } from '../../test/direct-guest.ts';
+import * as wasi from '../abi.ts';
 import { type BundleEntry, closedInput, MemoryTree, WasiError, type WasiOptions } from '../index.ts';
 import { decodeState, encodeState } from './encode.ts';
 
