@@ -1,5 +1,3 @@
-import { OciError } from './error.ts';
-
 /** `sha256:HEX` or `sha512:HEX`, lower case (image-spec descriptor.md, "Digests"). */
 export type Digest = `${DigestAlgorithm}:${string}`;
 export type DigestAlgorithm = 'sha256' | 'sha512';
@@ -17,15 +15,6 @@ const GRAMMAR = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 export function isDigest(text: unknown): text is Digest {
   return typeof text === 'string' && GRAMMAR.test(text);
-}
-
-/** @throws OciError `invalid_digest` for another algorithm, a wrong length or upper-case hex */
-export function parseDigest(text: string): Digest {
-  if (isDigest(text)) return text;
-  throw new OciError(
-    'invalid_digest',
-    `${JSON.stringify(text.slice(0, 160))} is not a digest this client can verify (sha256:… or sha512:…, lower case)`,
-  );
 }
 
 export function digestAlgorithm(digest: Digest): DigestAlgorithm {

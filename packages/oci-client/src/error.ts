@@ -5,7 +5,6 @@
 export type OciErrorCode =
   // The caller's text or file.
   | 'invalid_reference'
-  | 'invalid_digest'
   | 'invalid_credentials'
   | 'invalid_configuration'
   // What the registry holds.

@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from './digest.ts';
 import { OciError } from './error.ts';
-import { isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+import { isIndexType, isManifestType } from './media-types.ts';
 
 export interface Platform {
   readonly architecture: string;
@@ -117,14 +117,6 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     diffIds: strings(rootfs.diff_ids, 'rootfs.diff_ids'),
   };
 }
-
-/** `{}`: the config of an artifact that needs none. */
-export const emptyDescriptor: Descriptor = {
-  mediaType: mediaTypes.empty,
-  digest: 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a',
-  size: 2,
-  data: 'e30=',
-};
 
 function common(json: Record<string, unknown>): {
   artifactType?: string;

@@ -12,6 +12,6 @@ export {
   type TarItem,
   tarOf,
 } from './images.ts';
-export { startCraneRegistry } from './tools/crane.ts';
 export { requirePrograms } from './tools/debian-packages.ts';
 export { type DebianRegistry, debianUser, startDebianRegistry } from './tools/debian-registry.ts';
+export { startReferrersRegistry } from './tools/go-containerregistry.ts';

@@ -21,9 +21,9 @@ import {
 } from '../src/index.ts';
 import { digestOf } from './fake-registry.ts';
 import { moduleOfSize, moduleThatExits, noiseOf } from './images.ts';
-import { requireCrane, startCraneRegistry } from './tools/crane.ts';
 import { requirePrograms } from './tools/debian-packages.ts';
 import { debianUser, startDebianRegistry } from './tools/debian-registry.ts';
+import { requireCrane, startReferrersRegistry } from './tools/go-containerregistry.ts';
 
 const run = promisify(execFile);
 const resources = new AsyncDisposableStack();
@@ -67,7 +67,7 @@ const kinds: readonly Kind[] = [
     },
     referrersApi: false,
   },
-  { name: 'go-containerregistry', start: startCraneRegistry, referrersApi: true },
+  { name: 'go-containerregistry', start: startReferrersRegistry, referrersApi: true },
 ];
 
 describe.each(kinds)('$name', ({ start, credential, referrersApi }) => {

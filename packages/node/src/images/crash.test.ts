@@ -42,7 +42,7 @@ test(`killed ${ROUNDS} times in the middle of pulls, the store is never wrong af
       killAfter = 1 + Math.floor(Math.random() * 12);
       victim = spawn(
         process.execPath,
-        [join(import.meta.dirname, 'fixtures/pull-until-killed.ts'), directory, registry.host, ...NAMES],
+        [join(import.meta.dirname, 'fixtures/pull-until-killed.node.ts'), directory, registry.host, ...NAMES],
         { stdio: ['ignore', 'pipe', 'inherit'] },
       );
       let said = '';

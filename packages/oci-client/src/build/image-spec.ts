@@ -1,5 +1,6 @@
 import { OciError } from '../error.ts';
-import type { Descriptor } from '../manifest.ts';
+import type { Descriptor, Platform } from '../manifest.ts';
+import { parsePlatform } from '../platform.ts';
 
 /** A file to put into an image. */
 export interface ImageFile {
@@ -22,7 +23,7 @@ export interface ImageSpec {
   readonly env: readonly string[];
   readonly workingDir: string;
   /** `wasip1/wasm` unless said otherwise. */
-  readonly platform: { readonly os: string; readonly architecture: string };
+  readonly platform: Platform;
   readonly files: readonly ImageFile[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly subject: Descriptor | undefined;
@@ -50,9 +51,8 @@ export function imageFromModule(module: Uint8Array, options: ImageSpecOptions = 
   if (module[0] !== 0 || module[1] !== 0x61 || module[2] !== 0x73 || module[3] !== 0x6d) {
     throw new OciError('wasm_malformed', 'the file to push is not Wasm: it does not begin with \\0asm');
   }
-  const [os, architecture, ...more] = platform.split('/');
-  if (!os || !architecture || more.length > 0)
-    throw invalid(`the platform ${JSON.stringify(platform)} is not OS/ARCHITECTURE`);
+  const parsed = parsePlatform(platform);
+  if (!parsed) throw invalid(`the platform ${JSON.stringify(platform)} is not OS/ARCHITECTURE`);
   const spec: ImageSpec = {
     as,
     module,
@@ -61,7 +61,7 @@ export function imageFromModule(module: Uint8Array, options: ImageSpecOptions = 
     cmd: options.cmd ?? [],
     env: options.env ?? [],
     workingDir: options.workingDir ?? '/',
-    platform: { os, architecture },
+    platform: parsed,
     files: options.files ?? [],
     annotations: options.annotations ?? {},
     subject,
