@@ -7,7 +7,7 @@ enum { HALT, PUSH, LOAD, STORE, ADD, SUB, MUL, XOR, SHIFT, JUMP_IF, DUP, SWAP };
 static const int program[] = {
     PUSH, 1, STORE, 0, PUSH, 0,  STORE, 1,                                  // x = 1, i = 0
     LOAD, 0, LOAD,  1, MUL,  LOAD, 0,    XOR,  PUSH, 13, ADD,  STORE, 0,    // 8: x = (x * i ^ x) + 13
-    LOAD, 0, DUP,   SHIFT,   XOR,  STORE, 0,                                // x ^= x >> (x & 7)
+    LOAD, 0, DUP,   DUP,     SHIFT, XOR, STORE, 0,                          // x ^= x >> (x & 7)
     LOAD, 1, PUSH,  1, ADD,  DUP,  STORE, 1,    LOAD, 2, SUB, JUMP_IF, 8,   // while (++i != n)
     HALT};
 

@@ -29,10 +29,17 @@ export interface InstrumentOptions {
   readonly maxMemoryPages?: number;
   /** Exception instructions for modules that have none of their own; default `legacy`, which every engine has. */
   readonly exceptions?: 'legacy' | 'try_table';
+  /**
+   * Put what the run time needs into a custom section (default). If false it comes as `metadata`, for transports that
+   * fetch it only when a program is first suspended: it holds the original code, the module without it is smaller.
+   */
+  readonly embed?: boolean;
 }
 
 export interface InstrumentResult {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What SuspendableModule needs beside the module if `embed` is false; empty otherwise. */
+  readonly metadata: Uint8Array;
   /** Functions defined, functions rewritten, places where the program can be suspended. */
   readonly functions: number;
   readonly rewritten: number;
@@ -46,7 +53,10 @@ export interface InstrumentResult {
  */
 export function instrument(bytes: Uint8Array, options: InstrumentOptions = {}): InstrumentResult {
   const module = decodeModule(bytes);
-  if (module.sections.some(({ id, start, end }) => id === 0 && isOurs(module.bytes, start, end))) {
+  if (
+    module.sections.some(({ id, start, end }) => id === 0 && isOurs(module.bytes, start, end)) ||
+    module.exports.some(({ name }) => name === exported.functions)
+  ) {
     throw new SuspendError('module-unsupported', 'the module is instrumented already');
   }
   const graph = analyseCalls(module);
@@ -99,8 +109,20 @@ export function instrument(bytes: Uint8Array, options: InstrumentOptions = {}): 
     bankLongs: ports.bankLongs,
     skeleton: skeleton(module),
   };
+  const written = writeMetadata(metadata);
+  const { embed = true } = options;
   return {
-    bytes: assemble(module, context, helpers, codes, defined + helpers.length, metadata, options.maxMemoryPages),
+    metadata: embed ? new Uint8Array(0) : written,
+    bytes: assemble(
+      module,
+      context,
+      helpers,
+      codes,
+      defined + helpers.length,
+      metadata,
+      options.maxMemoryPages,
+      embed ? written : undefined,
+    ),
     functions: defined,
     rewritten,
     sites,
@@ -140,6 +162,7 @@ function assemble(
   codeCount: number,
   metadata: Instrumented,
   maxMemoryPages: number | undefined,
+  embedded: Uint8Array | undefined,
 ): Uint8Array<ArrayBuffer> {
   const { types, added, ports } = context;
   const original = (id: number): Uint8Array | undefined => {
@@ -212,7 +235,7 @@ function assemble(
   put(10, new ByteWriter(codes.length + 8).u32(codeCount).copy(codes.view()).view());
   put(11, original(11));
   for (const section of module.sections) if (section.id === 0) put(0, sectionBytes(module, section));
-  put(0, writeMetadata(metadata));
+  put(0, embedded);
   return encodeModule(out);
 }
 

@@ -36,7 +36,8 @@ export function skeleton(module: Module): Uint8Array {
 
 export function writeMetadata(metadata: Instrumented): Uint8Array {
   const out = new ByteWriter(metadata.skeleton.length + 256);
-  out.name(sectionName).u32(layoutVersion);
+  out.name(sectionName);
+  out.u32(layoutVersion);
   out
     .name(metadata.digest)
     .u8(metadata.form === 'legacy' ? 0 : 1)
@@ -55,7 +56,7 @@ export function writeMetadata(metadata: Instrumented): Uint8Array {
   return out.view();
 }
 
-/** Reads the content of the custom section (without its name). */
+/** Reads what `writeMetadata` wrote, behind the name of the custom section. */
 export function readMetadata(bytes: Uint8Array): Instrumented {
   const r = new ByteReader(bytes);
   const version = r.u32();

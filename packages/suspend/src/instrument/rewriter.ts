@@ -34,8 +34,14 @@ interface Open {
   readonly resumed: 'body' | 'arm' | 'identified' | undefined;
 }
 
-/** How a function catches our tag: at each site, or once for the whole function with the site in a local. */
-export type CaptureShape = 'pads' | 'handler';
+/**
+ * How a frame is captured: by a landing pad of the site's own (what it saves lives across the site anyway, so the
+ * normal path costs next to nothing, but it takes space), or by the function's handler, to which a local tells the
+ * site. Sites in loops have pads; so have those of functions with at most `fewSites`, where a handler saves no space.
+ */
+export type CaptureShape = 'pad' | 'handler';
+
+const fewSites = 2;
 
 /** Rewrites one decoded function at a time. The shape of what it writes is explained in docs/suspend.md. */
 export class Rewriter {
@@ -43,7 +49,7 @@ export class Rewriter {
   readonly map: OperandMap = new OperandMap();
   readonly out: ByteWriter = new ByteWriter(1 << 16);
   #regions: CountdownRegions = { load: new Uint8Array(0), settle: new Uint8Array(0), any: false };
-  shape: CaptureShape = 'handler';
+  readonly #handled = new Set<Site>();
   /** Types of locals added behind the function's own. */
   readonly addedLocals: number[] = [];
   readonly #temps = new Map<number, number>();
@@ -72,7 +78,8 @@ export class Rewriter {
     findSites(code, this.context.graph, this.map);
     findLive(code, this.map);
     this.#regions = findRegions(code);
-    this.shape = code.exceptions !== 'none' || (code.hasCalls && code.loops === 0) ? 'handler' : 'pads';
+    this.#handled.clear();
+    this.#chooseShapes();
     this.addedLocals.length = 0;
     this.#temps.clear();
     this.#caughtLocals.clear();
@@ -84,6 +91,23 @@ export class Rewriter {
     this.#skipPollAt = -1;
     this.out.clear();
     return this.map.sites.length > 0;
+  }
+
+  #chooseShapes(): void {
+    const code = this.#code;
+    const { sites } = this.map;
+    // A pad inside a user's try would throw into its handlers: the function's handler takes everything then.
+    if (code.exceptions !== 'none') {
+      for (const site of sites) this.#handled.add(site);
+      return;
+    }
+    let loopEnd = -1;
+    let at = 0;
+    for (const site of sites) {
+      for (; at <= site.instruction; at++) if (code.code[at] === op.loop) loopEnd = Math.max(loopEnd, code.a[at]!);
+      if (site.kind !== 'loop' && site.instruction > loopEnd) this.#handled.add(site);
+    }
+    if (this.#handled.size <= fewSites) this.#handled.clear();
   }
 
   /** The body of the analysed function with polls and capture, local declarations included. */
@@ -145,7 +169,7 @@ export class Rewriter {
     const { out, context } = this;
     const code = this.#code;
     this.#copied = code.start;
-    if (this.shape !== 'handler' || this.map.sites.length === 0) return;
+    if (this.#handled.size === 0) return;
     this.#site = this.newLocal(valueType.i32);
     const { results } = code.signature(code.index);
     if (context.form === 'legacy') {
@@ -162,12 +186,12 @@ export class Rewriter {
     const { out, context } = this;
     const { tag } = context.added;
     const settles = this.#regions.any && this.#regions.settle[this.#code.count - 1] === 1;
-    if (this.shape !== 'handler' || this.map.sites.length === 0) {
+    if (this.#handled.size === 0) {
       if (settles) this.#settle();
       out.u8(op.end);
     } else if (context.form === 'legacy') {
       out.u8(op.catch).u32(tag);
-      this.#save(this.unionSlots(), undefined);
+      this.#handlerSave();
       out.put(op.rethrow, 0, op.end);
       if (settles) this.#settle();
       out.u8(op.end);
@@ -175,9 +199,22 @@ export class Rewriter {
       out.u8(op.end);
       if (settles) this.#settle();
       out.put(op.return, op.end);
-      this.#save(this.unionSlots(), undefined);
+      this.#handlerSave();
       out.u8(op.throw).u32(tag).u8(op.end);
     }
+  }
+
+  /** Nothing if a pad has saved the frame already, which has then cleared the site local. */
+  #handlerSave(): void {
+    const { out } = this;
+    const mixed = this.#handled.size < this.map.sites.length;
+    if (mixed) out.u8(op.localGet).u32(this.#site).put(op.if, 0x40);
+    this.#save(this.unionSlots(), undefined);
+    if (mixed) out.u8(op.end);
+  }
+
+  #clearSite(): void {
+    if (this.#site >= 0) this.out.put(op.i32Const, 0, op.localSet).u32(this.#site);
   }
 
   #withLocals(declaredFrom: number): ByteWriter {
@@ -210,10 +247,14 @@ export class Rewriter {
     return frameSlots(site, this.#code.localTypes, site.caught.length > 0 ? this.#caughtTypes : []);
   }
 
-  /** Values that any of the sites needs, in the order in which a handler saves them. */
+  shape(site: Site): CaptureShape {
+    return this.#handled.has(site) ? 'handler' : 'pad';
+  }
+
+  /** Values that any of the handler's sites needs, in the order in which it saves them. */
   unionSlots(): Slot[] {
     const found = new Map<number, Slot>();
-    for (const site of this.map.sites) for (const slot of this.slots(site)) found.set(slotKey(slot), slot);
+    for (const site of this.#handled) for (const slot of this.slots(site)) found.set(slotKey(slot), slot);
     return [...found.entries()].sort(([x], [y]) => x - y).map(([, slot]) => slot);
   }
 
@@ -479,7 +520,7 @@ export class Rewriter {
     const clauses = code.catches(i);
     out.u8(op.tryTable);
     this.#blockType(resumed ? [] : code.blockParams(code.type[i]!), code.blockResults(code.type[i]!));
-    const passes = this.shape === 'handler' && this.map.sites.length > 0 && clauses.some(({ kind }) => kind >= 2);
+    const passes = this.#handled.size > 0 && clauses.some(({ kind }) => kind >= 2);
     out.u32(clauses.length + (passes ? 1 : 0));
     // Ours goes straight to the function's handler, before a clause that would take everything.
     if (passes)
@@ -561,7 +602,7 @@ export class Rewriter {
   /** A call that may be left by our tag. */
   #guarded(site: Site, args: ArrayLike<number>, results: ArrayLike<number>, call: () => void): void {
     const { out, context } = this;
-    if (this.shape === 'handler') {
+    if (this.shape(site) === 'handler') {
       this.#setSite(site);
       call();
       return;
@@ -573,6 +614,7 @@ export class Rewriter {
       call();
       out.u8(op.catch).u32(tag);
       this.#save(this.slots(site), site.offset);
+      this.#clearSite();
       out.put(op.rethrow, 0, op.end);
       return;
     }
@@ -586,6 +628,7 @@ export class Rewriter {
     call();
     out.put(op.end, op.br, 1, op.end);
     this.#save(this.slots(site), site.offset);
+    this.#clearSite();
     out.u8(op.throw).u32(tag).u8(op.end);
   }
 
@@ -604,8 +647,11 @@ export class Rewriter {
       .u32(context.types.index([], [valueType.i32]))
       .u32(context.added.portTable);
     out.put(op.if, 0x40);
-    if (this.shape === 'handler') this.#setSite(site);
-    else this.#save(this.slots(site), site.offset);
+    if (this.shape(site) === 'handler') this.#setSite(site);
+    else {
+      this.#save(this.slots(site), site.offset);
+      this.#clearSite();
+    }
     out.u8(op.throw).u32(context.added.tag).u8(op.end);
   }
 
@@ -631,11 +677,12 @@ export class Rewriter {
     out.u8(op.localGet).u32(this.#fuel).u8(op.i32Const).s32(weight).u8(op.i32Sub);
     out.u8(op.localTee).u32(this.#fuel).put(op.i32Const, 0, op.i32LtS, op.if, 0x40);
     const slots = this.slots(site);
-    if (this.shape === 'handler') {
+    if (this.shape(site) === 'handler') {
       this.#setSite(site);
       out.u8(op.throw).u32(context.added.tag);
     } else if (bankable(slots)) {
       this.#bank(slots, site.offset);
+      this.#clearSite();
       out.u8(op.throw).u32(context.added.tag);
     } else {
       this.#settle();

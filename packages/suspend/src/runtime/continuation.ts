@@ -96,8 +96,8 @@ export class ContinuationFactory {
       site,
       localTypes,
       slots,
-      savedSlots: rewriter.shape === 'handler' ? rewriter.unionSlots() : slots,
-      shape: rewriter.shape,
+      savedSlots: rewriter.shape(site) === 'handler' ? rewriter.unionSlots() : slots,
+      shape: rewriter.shape(site),
       catches: rewriter.insideTry(site.instruction),
       resultTypes: code.signature(index).results,
     };

@@ -1,6 +1,7 @@
 import { type Instrumented, readMetadata, sectionName } from '../instrument/metadata.ts';
 import { decodeModule } from '../module/decode.ts';
 import { SuspendError } from '../module/error.ts';
+import { ByteReader } from '../module/reader.ts';
 import { ContinuationFactory } from './continuation.ts';
 
 /** A compiled continuation; belongs to a module, not to an instance. */
@@ -20,11 +21,20 @@ export class SuspendableModule {
   #factory: ContinuationFactory | undefined;
   readonly #continuations = new Map<string, CompiledContinuation>();
 
-  /** Throws SuspendError `not-instrumented` if `module` does not come from `instrument` of this version. */
-  constructor(module: WebAssembly.Module) {
+  /**
+   * `metadata`: what `instrument` returned beside a module made with `embed: false`.
+   * Throws SuspendError `not-instrumented` if `module` does not come from `instrument` of this version.
+   */
+  constructor(module: WebAssembly.Module, metadata?: Uint8Array) {
+    this.module = module;
+    if (metadata) {
+      const reader = new ByteReader(metadata);
+      if (reader.name(sectionName.length) !== sectionName) reader.fail('not metadata of an instrumented module', 0);
+      this.metadata = readMetadata(metadata.subarray(reader.pos));
+      return;
+    }
     const [section] = WebAssembly.Module.customSections(module, sectionName);
     if (!section) throw new SuspendError('not-instrumented', `module has no ${sectionName} section`);
-    this.module = module;
     this.metadata = readMetadata(new Uint8Array(section));
   }
 

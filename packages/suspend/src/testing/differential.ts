@@ -24,7 +24,7 @@ function hash(memory: WebAssembly.Memory | undefined): string {
 
 function endOf(error: unknown): string {
   if (error instanceof Exit) return `exit ${error.code}`;
-  if (error instanceof WebAssembly.RuntimeError) return `trap: ${error.message}`;
+  if (error instanceof WebAssembly.RuntimeError) return `trap: ${error.message.replace(/ \(evaluating .*\)$/, '')}`;
   return `error: ${(error as Error).message ?? error}`;
 }
 

@@ -50,7 +50,7 @@ function finish(host: Host, error: unknown, memory: WebAssembly.Memory): Generat
       : error instanceof WebAssembly.Exception
         ? 'exception'
         : error instanceof WebAssembly.RuntimeError
-          ? error.message
+          ? error.message.replace(/ \(evaluating .*\)$/, '') // WebKit tells the caller, too
           : error instanceof RangeError
             ? 'stack'
             : `error ${(error as Error).stack}`;
