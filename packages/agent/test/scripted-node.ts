@@ -38,7 +38,9 @@ export class Connection {
     this.#socket = socket;
     socket.on('message', (data: Buffer, isBinary) => {
       this.#received.push(
-        isBinary ? { type: 'output', ...(decodeFrame(new Uint8Array(data)) as OutputFrame) } : parseAgentMessage(data.toString()),
+        isBinary
+          ? { type: 'output', ...(decodeFrame(new Uint8Array(data)) as OutputFrame) }
+          : parseAgentMessage(data.toString()),
       );
       this.#wake?.();
     });
@@ -108,7 +110,7 @@ export class Connection {
         at[message.stream] += message.bytes.length;
         parts[message.stream].push(message.bytes);
         this.send({ type: 'ack', assignment, epoch, stored: { ...at } });
-      } else if (message.state.phase === 'exited') {
+      } else if (message.type === 'state' && message.state.phase === 'exited') {
         this.send({ type: 'settled', assignment, epoch });
         return { state: message.state, stdout: Buffer.concat(parts.stdout), stderr: Buffer.concat(parts.stderr) };
       }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CheckpointStore } from './checkpoints/index.ts';
 import {
   createApiClient,
   createEventRecorder,
@@ -21,8 +22,9 @@ import {
 import { ImageStore } from './images/index.ts';
 import type { Logger } from './logger.ts';
 import { LogStore } from './logs/index.ts';
+import { SuspendableModules } from './modules/index.ts';
 import { Placement } from './placement/index.ts';
-import { type PodContext, PodManager } from './pods/index.ts';
+import { type PodContext, PodManager, RunStore } from './pods/index.ts';
 import { openKubeletServer } from './server/index.ts';
 
 export interface NodeOptions {
@@ -62,6 +64,9 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
   );
   const logs = resources.use(new LogStore(join(config.stateDir, 'logs')));
   let totalChanged = Promise.withResolvers<void>();
+  const checkpoints = await CheckpointStore.open(join(config.stateDir, 'checkpoints'));
+  const modules = resources.use(new SuspendableModules(join(config.stateDir, 'instrumented')));
+  const runs = await RunStore.open(join(config.stateDir, 'runs'));
   const agents = new AgentRegistry({
     placement,
     lease: config.gateway.leaseSeconds * 1000,
@@ -83,6 +88,9 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
     agents,
     identities,
     logs,
+    checkpoints,
+    modules,
+    runs,
     hostIP: config.address,
     log,
   };
@@ -111,7 +119,7 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
       port: config.gateway.port,
       keys: config.gateway.keys,
       assets,
-      blob: (digest) => images.blob(digest),
+      blob: async (digest) => (await images.blob(digest)) ?? (await modules.blob(digest)) ?? checkpoints.blob(digest),
       registry: agents,
       identities,
       heartbeatSeconds: config.gateway.heartbeatSeconds,

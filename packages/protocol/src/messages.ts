@@ -51,10 +51,29 @@ const hello = z.strictObject({
     .check(z.maxLength(limits.assignments)),
 });
 
+/** A stored piece of a suspended program: where its bytes are, compressed. */
+const checkpointBlob = z.strictObject({ digest, size: count });
+
 const agentMessage = z.discriminatedUnion('type', [
   hello,
   z.strictObject({ type: z.literal('offer'), offer }),
   z.strictObject({ type: z.literal('state'), assignment: assignmentId, epoch, state: containerState }),
+  /**
+   * A checkpoint whose bytes went before in frames of the same sequence number. `base` is the sequence it builds on, null
+   * for a full one. `streams`: output produced when it was taken. `final`: the program stays suspended, for another agent.
+   */
+  z.strictObject({
+    type: z.literal('checkpoint'),
+    assignment: assignmentId,
+    epoch,
+    sequence: count,
+    base: z.nullable(count),
+    blob: checkpointBlob,
+    streams: streamOffsets,
+    takenAt: time,
+    memoryBytes: count,
+    final: z.boolean(),
+  }),
   z.strictObject({ type: z.literal('heartbeat') }),
   z.strictObject({ type: z.literal('goodbye'), reason: z.enum(['closing', 'hidden', 'paused', 'stopped']) }),
 ]);
@@ -83,7 +102,21 @@ const nodeMessage = z.discriminatedUnion('type', [
     argv: z.array(z.string()),
     /** `NAME=value`, in order, names unique. */
     env: z.array(z.string()),
+    /** The module is instrumented: run it so that it can be suspended, with a checkpoint at this interval. */
+    suspend: z.optional(z.strictObject({ checkpointSeconds: z.number().check(z.positive()) })),
+    /** Go on from these (a full one and the deltas behind it, oldest first), with output numbered from `streams`. */
+    resume: z.optional(
+      z.strictObject({
+        checkpoints: z.array(checkpointBlob).check(z.minLength(1), z.maxLength(limits.checkpointChain)),
+        streams: streamOffsets,
+        sequence: count,
+      }),
+    ),
   }),
+  /** Take a checkpoint now; with `final` do not go on after it. */
+  z.strictObject({ type: z.literal('checkpoint'), assignment: assignmentId, epoch, final: z.boolean() }),
+  /** The checkpoint is on the node's disk. After a final one the agent may forget the assignment. */
+  z.strictObject({ type: z.literal('checkpointed'), assignment: assignmentId, epoch, sequence: count }),
   z.strictObject({ type: z.literal('stop'), assignment: assignmentId, epoch }),
   /** Output up to these offsets is stored; the agent may forget it. */
   z.strictObject({ type: z.literal('ack'), assignment: assignmentId, epoch, stored: streamOffsets }),
@@ -103,6 +136,8 @@ export type Welcome = Extract<NodeMessage, { type: 'welcome' }>;
 export type Assignment = Extract<NodeMessage, { type: 'assign' }>;
 export type Offer = z.infer<typeof offer>;
 export type StreamOffsets = z.infer<typeof streamOffsets>;
+export type CheckpointBlob = z.infer<typeof checkpointBlob>;
+export type CheckpointMessage = Extract<AgentMessage, { type: 'checkpoint' }>;
 export type ContainerState = z.infer<typeof containerState>;
 export type ExitedState = Extract<ContainerState, { phase: 'exited' }>;
 export type AgentEngine = Hello['agent']['engine'];

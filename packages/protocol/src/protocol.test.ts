@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
-  decodeOutputFrame,
+  decodeFrame,
+  encodeFrame,
   encodeMessage,
-  encodeOutputFrame,
   type Hello,
   limits,
   negotiateVersion,
@@ -71,8 +71,9 @@ describe('control messages', () => {
   });
 });
 
-describe('output frames', () => {
+describe('binary frames', () => {
   const frame = {
+    kind: 'output',
     assignment,
     epoch: 4_000_000_000,
     stream: 'stderr',
@@ -81,21 +82,32 @@ describe('output frames', () => {
   } as const;
 
   it('survive encoding and decoding', () => {
-    expect(decodeOutputFrame(encodeOutputFrame(frame))).toEqual(frame);
+    expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
   });
 
   it.each([
     ['a short frame', new Uint8Array(31), 'malformed'],
     ['an oversized frame', new Uint8Array(32 + limits.outputBytes + 1).fill(1), 'too-large'],
-    ['an unknown kind', encodeOutputFrame(frame).with(0, 9), 'out-of-protocol'],
-    ['an unknown stream', encodeOutputFrame(frame).with(1, 3), 'out-of-protocol'],
-    ['an offset beyond 2^53', encodeOutputFrame(frame).with(24, 0xff), 'out-of-protocol'],
+    ['an unknown kind', encodeFrame(frame).with(0, 9), 'out-of-protocol'],
+    ['an unknown stream', encodeFrame(frame).with(1, 3), 'out-of-protocol'],
+    ['an offset beyond 2^53', encodeFrame(frame).with(24, 0xff), 'out-of-protocol'],
   ])('refuse %s', (_what, data, code) => {
-    expect(codeOf(() => decodeOutputFrame(data))).toBe(code);
+    expect(codeOf(() => decodeFrame(data))).toBe(code);
+  });
+
+  it('carry checkpoints by sequence number', () => {
+    const checkpoint = {
+      kind: 'checkpoint',
+      assignment,
+      epoch: 2,
+      sequence: 7,
+      bytes: new Uint8Array([1, 2]),
+    } as const;
+    expect(decodeFrame(encodeFrame(checkpoint))).toEqual(checkpoint);
   });
 
   it('refuse to be made over the limit', () => {
-    expect(() => encodeOutputFrame({ ...frame, bytes: new Uint8Array(limits.outputBytes + 1) })).toThrow(RangeError);
+    expect(() => encodeFrame({ ...frame, bytes: new Uint8Array(limits.outputBytes + 1) })).toThrow(RangeError);
   });
 });
 

@@ -8,6 +8,9 @@ import { ModuleStore } from './module-store.ts';
 import type { AgentRuntime } from './runtime.ts';
 import type { AgentStatus } from './status.ts';
 
+/** Longest wait for last checkpoints before goodbye, in milliseconds: a page that closes is given little more. */
+const HANDOVER_MS = 250;
+
 export interface AgentOptions {
   /** Address of the node's gateway, http or https; a path is kept. */
   readonly gateway: string;
@@ -95,8 +98,18 @@ export class Agent implements AsyncDisposable {
   }
 
   /** The page goes away (`closing`) or is put aside (`hidden`): leave the node, keep what runs in case the page comes back. */
-  suspend(reason: 'closing' | 'hidden'): void {
+  async suspend(reason: 'closing' | 'hidden'): Promise<void> {
+    if (this.#stopped.signal.aborted || this.#paused) return;
+    // What can be suspended is handed over; there is little time, so what is not ready goes on from its last checkpoint.
+    const handover = Promise.all([...this.#containers.values()].map((container) => container.checkpoint(true)));
+    const late = new Promise<void>((resolve) => this.#runtime.clock.after(HANDOVER_MS, resolve));
+    if (this.#containers.size > 0) await Promise.race([handover, late]);
     if (!this.#stopped.signal.aborted && !this.#paused) this.#link.close(reason);
+  }
+
+  /** The page may go away soon: a checkpoint of everything now, and everything goes on. */
+  checkpoint(): void {
+    for (const container of this.#containers.values()) void container.checkpoint(false);
   }
 
   /** The page is back, or the network is: connect now instead of at the end of a back-off. */
@@ -129,7 +142,9 @@ export class Agent implements AsyncDisposable {
     this.#end(undefined);
   }
 
+  /** Hands over what can be suspended, then leaves. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.suspend('closing');
     this.stop();
     await this.done.catch(() => {});
   }
@@ -175,6 +190,12 @@ export class Agent implements AsyncDisposable {
     switch (command.type) {
       case 'stop':
         container.stop();
+        break;
+      case 'checkpoint':
+        void container.checkpoint(command.final);
+        break;
+      case 'checkpointed':
+        if (container.checkpointed(command.sequence)) this.#forget(command.assignment, container);
         break;
       case 'ack':
         container.acknowledge(command.stored);

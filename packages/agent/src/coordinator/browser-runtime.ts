@@ -20,7 +20,8 @@ export function browserRuntime(post: (event: CoordinatorEvent, transfer: Transfe
     port.onmessageerror = () => listener.failed('a message of the guest could not be read');
     post({ kind: 'spawn', guest, port: port2 }, [port2]);
     return {
-      start: (start) => port.postMessage(start),
+      start: (start, transfer = []) => port.postMessage(start, transfer),
+      command: (command) => port.postMessage(command),
       terminate: () => {
         if (!listeners.delete(guest)) return;
         port.onmessage = port.onmessageerror = null;

@@ -1,14 +1,17 @@
 import {
   type AgentMessage,
   type Assignment,
+  type CheckpointMessage,
   type ContainerState,
   type ExitedState,
   type Hello,
   limits,
   type StreamOffsets,
 } from '@wigeon/protocol';
+import { decompressSnapshot } from '@wigeon/suspend';
 import { AgentError } from '../error.ts';
 import { createFlow, FlowRelease, type GuestReport } from '../guest/index.ts';
+import { Checkpointer } from './checkpointer.ts';
 import type { GuestPool } from './guest-pool.ts';
 import type { ModuleStore } from './module-store.ts';
 import { OutputBook } from './output-book.ts';
@@ -23,6 +26,8 @@ const HARD_CAP_BYTES = 64 * 1024 * 1024;
 const STOPPED_EXIT_CODE = 143;
 /** containerd's exit code for a container that could not be started (`StartError`). */
 const START_ERROR_EXIT_CODE = 128;
+/** Longest wait for a program to leave its worker before that is terminated all the same, in milliseconds. */
+const LEAVE_MS = 150;
 /** As for a process that SIGKILL ended. */
 const KILLED_EXIT_CODE = 137;
 
@@ -36,21 +41,36 @@ export interface ContainerOptions {
   /** Whether the node has welcomed the present connection. */
   readonly connected: () => boolean;
   /** Sends to the node, if connected. */
-  readonly send: (data: StateMessage | Uint8Array<ArrayBuffer>) => void;
+  readonly send: (data: StateMessage | CheckpointMessage | Uint8Array<ArrayBuffer>) => void;
 }
 
 /** One assignment from its arrival until the node has recorded its exit: state, guest worker and unacknowledged output. */
 export class Container {
   readonly #options: ContainerOptions;
-  readonly #book = new OutputBook();
+  readonly #book: OutputBook;
+  readonly #checkpointer: Checkpointer | undefined;
   #state: ContainerState = { phase: 'starting' };
   #guest: Guest | undefined;
   #flow: FlowRelease | undefined;
   #flushDue = false;
   #discarded = false;
+  #leaving: (() => void) | undefined;
 
   constructor(options: ContainerOptions) {
     this.#options = options;
+    const { assignment, runtime } = options;
+    this.#book = new OutputBook(assignment.resume?.streams);
+    if (assignment.suspend) {
+      this.#checkpointer = new Checkpointer({
+        assignment,
+        runtime,
+        ask: (command) => this.#guest?.command(command),
+        send: (data) => {
+          this.#flush();
+          options.send(data);
+        },
+      });
+    }
   }
 
   get epoch(): number {
@@ -72,8 +92,12 @@ export class Container {
     const { assignment, modules, guests } = this.#options;
     this.sendState();
     let module: WebAssembly.Module;
+    let snapshots: Uint8Array<ArrayBuffer>[];
     try {
-      module = await modules.get({ ...assignment.module, token: assignment.token });
+      [module, snapshots] = await Promise.all([
+        modules.get({ ...assignment.module, token: assignment.token }),
+        this.#snapshots(),
+      ]);
     } catch (error) {
       const reason = error instanceof AgentError ? error.message : `the module could not be loaded: ${String(error)}`;
       this.#finish({ cause: 'error', exitCode: START_ERROR_EXIT_CODE, message: reason });
@@ -91,8 +115,38 @@ export class Container {
           message: `the guest worker failed: ${reason}`,
         }),
     });
-    const { argv, env } = assignment;
-    this.#guest.start({ module, argv, env, pieceBytes: limits.outputBytes, ...(flow && { flow }) });
+    const { argv, env, suspend, resume } = assignment;
+    this.#guest.start(
+      {
+        module,
+        argv,
+        env,
+        pieceBytes: limits.outputBytes,
+        ...(flow && { flow }),
+        ...(suspend && { suspendable: true }),
+        ...(resume && { resume: { snapshots, sequence: resume.sequence } }),
+      },
+      snapshots.map(({ buffer }) => buffer),
+    );
+  }
+
+  /** Takes a checkpoint now; resolves when it is on its way, or never will be. With `final` the program stays suspended. */
+  checkpoint(final: boolean): Promise<void> {
+    if (this.#state.phase !== 'running' || !this.#checkpointer) return Promise.resolve();
+    return this.#checkpointer.request(final);
+  }
+
+  /** The node has a checkpoint. @returns whether the program is another agent's now */
+  checkpointed(sequence: number): boolean {
+    return this.#checkpointer?.confirmed(sequence) ?? false;
+  }
+
+  async #snapshots(): Promise<Uint8Array<ArrayBuffer>[]> {
+    const { assignment, modules } = this.#options;
+    const { resume, token } = assignment;
+    return Promise.all(
+      (resume?.checkpoints ?? []).map(async (blob) => decompressSnapshot(await modules.blob({ ...blob, token }))),
+    );
   }
 
   /** Ends the program now, wherever it is; after an exit nothing happens. */
@@ -103,8 +157,8 @@ export class Container {
   /** Ends the program without a word to the node, which has given the assignment up. */
   discard(): void {
     this.#discarded = true;
-    this.#guest?.terminate();
-    this.#guest = undefined;
+    this.#checkpointer?.end();
+    this.#endGuest();
   }
 
   acknowledge(stored: StreamOffsets): void {
@@ -117,6 +171,7 @@ export class Container {
     this.#book.rewind(stored);
     this.#flow?.release(this.#book.storedBytes);
     this.sendState();
+    this.#checkpointer?.resend();
   }
 
   /** Sends the present state, after all output that came before it. */
@@ -127,13 +182,19 @@ export class Container {
   }
 
   #onReport(report: GuestReport): void {
+    if (report.kind === 'idle') this.#leaving?.();
     if (this.#discarded || this.ended) return;
     switch (report.kind) {
       case 'ready':
+      case 'idle':
         return;
       case 'running':
         this.#state = { phase: 'running', startedAt: this.#time() };
         this.sendState();
+        this.#checkpointer?.begin();
+        return;
+      case 'checkpoint':
+        void this.#checkpointer?.taken(report);
         return;
       case 'output':
         this.#flow?.take();
@@ -150,6 +211,9 @@ export class Container {
         }
         return;
       case 'exited':
+        // Nothing runs in the worker any more.
+        this.#guest?.terminate();
+        this.#guest = undefined;
         this.#finish(report);
     }
   }
@@ -165,9 +229,26 @@ export class Container {
       ...(this.#state.phase === 'running' ? { startedAt: this.#state.startedAt } : {}),
       finishedAt: this.#time(),
     };
+    this.#checkpointer?.end();
     this.sendState();
-    this.#guest?.terminate();
+    this.#endGuest();
+  }
+
+  /**
+   * Ends the worker. A suspendable program is first left between two slices: Chromium lets a terminated busy worker go on
+   * for two seconds, and WebKitGTK starts no further ones after a few of them.
+   */
+  #endGuest(): void {
+    const guest = this.#guest;
     this.#guest = undefined;
+    if (!guest) return;
+    if (!this.#checkpointer) {
+      guest.terminate();
+      return;
+    }
+    this.#leaving = () => guest.terminate();
+    guest.command({ kind: 'stop' });
+    this.#options.runtime.clock.after(LEAVE_MS, () => guest.terminate());
   }
 
   #flush(): void {

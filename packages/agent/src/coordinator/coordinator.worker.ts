@@ -18,8 +18,12 @@ scope.onmessage = ({ data }: MessageEvent<CoordinatorCommand>): void => {
       runtime.guestFailed(data.guest, data.reason);
       break;
     case 'suspend':
-      agent?.suspend(data.reason);
-      if (data.told) Atomics.store(new Int32Array(data.told), 0, 1);
+      void agent?.suspend(data.reason).then(() => {
+        if (data.told) Atomics.store(new Int32Array(data.told), 0, 1);
+      });
+      break;
+    case 'checkpoint':
+      agent?.checkpoint();
       break;
     case 'wake':
       agent?.wake();

@@ -1,4 +1,4 @@
-import type { GuestStart } from '../guest/index.ts';
+import type { GuestCommand, GuestStart } from '../guest/index.ts';
 import type { AgentRuntime, Guest, GuestListener } from './runtime.ts';
 
 /** Workers kept started and idle. */
@@ -118,7 +118,7 @@ class Ticket implements Guest {
   readonly listener: GuestListener;
   readonly #withdraw: () => void;
   #worker: Worker | undefined;
-  #start: GuestStart | undefined;
+  #start: { readonly start: GuestStart; readonly transfer: ArrayBuffer[] } | undefined;
 
   constructor(listener: GuestListener, withdraw: () => void) {
     this.listener = listener;
@@ -128,12 +128,16 @@ class Ticket implements Guest {
   admit(worker: Worker): void {
     worker.ticket = this;
     this.#worker = worker;
-    if (this.#start) worker.guest?.start(this.#start);
+    if (this.#start) worker.guest?.start(this.#start.start, this.#start.transfer);
   }
 
-  start(start: GuestStart): void {
-    this.#start = start;
-    this.#worker?.guest?.start(start);
+  start(start: GuestStart, transfer: ArrayBuffer[] = []): void {
+    this.#start = { start, transfer };
+    this.#worker?.guest?.start(start, transfer);
+  }
+
+  command(command: GuestCommand): void {
+    this.#worker?.guest?.command(command);
   }
 
   terminate(): void {

@@ -52,9 +52,18 @@ export class ModuleStore {
     return module;
   }
 
-  async #load(source: ModuleSource): Promise<WebAssembly.Module> {
+  /**
+   * The bytes of a blob, verified and not kept.
+   * @throws AgentError `bad-blob`
+   */
+  async blob(source: ModuleSource): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await this.#fetch(source);
     await verify(bytes, source.digest);
+    return bytes;
+  }
+
+  async #load(source: ModuleSource): Promise<WebAssembly.Module> {
+    const bytes = await this.blob(source);
     checkHeader(bytes);
     try {
       return await WebAssembly.compile(bytes);

@@ -15,8 +15,14 @@ export class OutputBook {
   /** Index of the first chunk that has not been sent over the present connection. */
   #unsent = 0;
   #keptBytes = 0;
-  readonly #produced = { stdout: 0, stderr: 0 };
-  readonly #stored = { stdout: 0, stderr: 0 };
+  readonly #produced: { stdout: number; stderr: number };
+  readonly #stored: { stdout: number; stderr: number };
+
+  /** @param from what an earlier agent has produced: this program's output is numbered from there */
+  constructor(from: StreamOffsets = { stdout: 0, stderr: 0 }) {
+    this.#produced = { ...from };
+    this.#stored = { ...from };
+  }
 
   /** Bytes of each stream so far. */
   get produced(): StreamOffsets {

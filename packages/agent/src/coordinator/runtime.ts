@@ -1,5 +1,5 @@
 // What the coordinator needs from the place it runs in. Browser worker and Node each give one of these.
-import type { GuestReport, GuestStart } from '../guest/index.ts';
+import type { GuestCommand, GuestReport, GuestStart } from '../guest/index.ts';
 
 /** Time as the coordinator sees it; injected so that tests can move it. */
 export interface Clock {
@@ -11,7 +11,10 @@ export interface Clock {
 
 /** A worker that can run one program. */
 export interface Guest {
-  start(start: GuestStart): void;
+  /** @param transfer buffers of `start` that the worker takes over */
+  start(start: GuestStart, transfer?: ArrayBuffer[]): void;
+  /** For a program that runs; one that has ended, or is not suspendable, does not hear it. */
+  command(command: GuestCommand): void;
   /** Ends the worker at once, in the middle of a loop as well. Nothing is reported afterwards. */
   terminate(): void;
 }

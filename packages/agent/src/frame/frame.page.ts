@@ -9,7 +9,7 @@ declare const COORDINATOR_FILE: string;
 declare const GUEST_FILE: string;
 
 /** Longest time the frame holds a leaving page up, in milliseconds. */
-const LEAVE_MS = 50;
+const LEAVE_MS = 300;
 
 const parameters = new URLSearchParams(location.hash.slice(1));
 const page = parameters.get('page');
@@ -83,6 +83,6 @@ window.addEventListener('pageshow', (event) => {
 document.addEventListener('freeze', () => leave('hidden'));
 document.addEventListener('resume', () => command({ kind: 'wake' }));
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') command({ kind: 'wake' });
+  command({ kind: document.visibilityState === 'visible' ? 'wake' : 'checkpoint' });
 });
 window.addEventListener('online', () => command({ kind: 'wake' }));

@@ -17,6 +17,8 @@ export type CoordinatorCommand =
       /** One cell that becomes 1 when the node has been told; absent where memory cannot be shared. */
       readonly told?: SharedArrayBuffer;
     }
+  /** The page is hidden: it may go away without a further word. */
+  | { readonly kind: 'checkpoint' }
   | { readonly kind: 'wake' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' };

@@ -1,2 +1,2 @@
 export { canShareMemory, createFlow, FlowRelease } from './flow.ts';
-export type { GuestExit, GuestReport, GuestStart } from './messages.ts';
+export type { GuestCheckpoint, GuestCommand, GuestExit, GuestReport, GuestStart } from './messages.ts';

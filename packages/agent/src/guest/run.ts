@@ -10,24 +10,45 @@ const TRAP_EXIT_CODE = 134;
 /** containerd's exit code for a container that could not be started (`StartError`). */
 const START_ERROR_EXIT_CODE = 128;
 
+export type Post = (report: GuestReport, transfer: ArrayBuffer[]) => void;
+
 /**
  * Runs the program and posts what happens; the last report is `exited`. Each write is posted at once: a program that
  * prints and then computes for a minute must be seen to print. Never throws. Returns when the program has ended, which
  * may be never: the owner of the worker terminates it.
  */
-export function runGuest(start: GuestStart, post: (report: GuestReport, transfer: ArrayBuffer[]) => void): void {
+export function runGuest(start: GuestStart, post: Post): void {
+  post(
+    run(start, guestOutput(start, post), () => post({ kind: 'running' }, [])),
+    [],
+  );
+}
+
+/** Posts a program's writes, in pieces, and holds it back where it can be made to wait. */
+export function guestOutput(start: GuestStart, post: Post): (stream: OutputStream, written: Uint8Array) => void {
   const flow = start.flow ? new FlowWait(start.flow) : undefined;
-  const write = (stream: OutputStream, written: Uint8Array): void => {
+  return (stream, written) => {
     for (let from = 0; from < written.length; from += start.pieceBytes) {
       const bytes = written.slice(from, from + start.pieceBytes);
       flow?.admit(bytes.length);
       post({ kind: 'output', stream, bytes }, [bytes.buffer]);
     }
   };
-  post(
-    run(start, write, () => post({ kind: 'running' }, [])),
-    [],
-  );
+}
+
+/** `NAME=value` pairs as the WASI host takes them. */
+export function environment(env: readonly string[]): Record<string, string> {
+  return Object.fromEntries(env.map((entry) => splitOnce(entry)));
+}
+
+/** How a program ended by what came out of it: an exit, a trap, or a mistake of the host. */
+export function exitOf(host: WasiHost, error: unknown): GuestExit {
+  if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
+  try {
+    return { kind: 'exited', cause: 'exit', exitCode: host.exitCode(error) };
+  } catch {
+    return startError(`the WASI host failed: ${messageOf(error)}`);
+  }
 }
 
 function run(
@@ -39,7 +60,7 @@ function run(
   try {
     host = new WasiHost({
       args: argv,
-      env: Object.fromEntries(env.map((entry) => splitOnce(entry))),
+      env: environment(env),
       stdout: (bytes) => write('stdout', bytes),
       stderr: (bytes) => write('stderr', bytes),
       // Sleeps hold this worker, which is the program's own; that needs nothing of the engine (browser.md section 3, C).
@@ -67,12 +88,12 @@ function run(
     // A kernel keeps the low eight bits of an exit status (exit(3)).
     return { kind: 'exited', cause: 'exit', exitCode: code & 0xff };
   } catch (error) {
-    if (isTrap(error)) return { kind: 'exited', cause: 'trap', exitCode: TRAP_EXIT_CODE, message: describeTrap(error) };
-    return startError(`the WASI host failed: ${messageOf(error)}`);
+    return exitOf(host, error);
   }
 }
 
-function startError(message: string): GuestExit {
+/** The program never began. */
+export function startError(message: string): GuestExit {
   return { kind: 'exited', cause: 'error', exitCode: START_ERROR_EXIT_CODE, message };
 }
 
@@ -82,6 +103,6 @@ function splitOnce(entry: string): [string, string] {
   return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

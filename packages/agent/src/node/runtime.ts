@@ -32,7 +32,8 @@ function spawnGuest(listener: GuestListener): Guest {
   worker.on('error', (error) => fail(error instanceof Error ? error.message : String(error)));
   worker.on('exit', (code) => fail(`the worker thread exited with code ${code}`));
   return {
-    start: (start) => worker.postMessage(start),
+    start: (start, transfer = []) => worker.postMessage(start, transfer),
+    command: (command) => worker.postMessage(command),
     terminate: () => {
       ended = true;
       void worker.terminate();

@@ -42,6 +42,8 @@ const schema = z.strictObject({
     port: port.default(8080),
     /** Publishable site keys; agents without one of them are refused. */
     keys: z.array(z.string().min(1)).min(1),
+    /** File with further keys, one in a line, as a mounted Secret has them; read by `loadConfig`. */
+    keysFile: z.string().optional(),
     heartbeatSeconds: z.number().min(1).max(60).default(5),
     leaseSeconds: z.number().min(2).max(600).default(30),
   }),
@@ -71,18 +73,16 @@ export function parseConfig(value: unknown, source: string = 'configuration'): N
   throw new ConfigError(`${source} is not valid:\n${problems.join('\n')}`);
 }
 
-/** Reads a YAML (or JSON) file; relative paths in it are relative to it. */
-export async function loadConfig(file: string): Promise<NodeConfig> {
-  let value: unknown;
-  try {
-    value = parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new ConfigError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-  const config = parseConfig(value, file);
+/**
+ * Reads a YAML (or JSON) file; relative paths in it are relative to it.
+ *
+ * In texts `${NAME}` stands for an environment variable, as a pod learns its own address; `$${` is a plain `${`.
+ * @throws ConfigError
+ */
+export async function loadConfig(file: string, environment: NodeJS.ProcessEnv = process.env): Promise<NodeConfig> {
   const absolute = (path: string): string => resolve(dirname(file), path);
+  const value = withVariables(parseYaml(await read(file), file), environment, file);
+  const config = parseConfig(await withKeys(value, absolute), file);
   return {
     ...config,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: absolute(config.kubeconfig) }),
@@ -94,4 +94,51 @@ export async function loadConfig(file: string): Promise<NodeConfig> {
       clientCAFile: absolute(config.kubelet.clientCAFile),
     },
   };
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function withVariables(value: unknown, environment: NodeJS.ProcessEnv, source: string): unknown {
+  if (typeof value === 'string')
+    return value.replace(/\$(\$\{)|\$\{(\w+)\}/g, (_all, plain: string | undefined, variable: string) => {
+      if (plain) return plain;
+      const text = environment[variable];
+      if (text === undefined) throw new ConfigError(`${source} names \${${variable}}, which is not in the environment`);
+      return text;
+    });
+  if (Array.isArray(value)) return value.map((item) => withVariables(item, environment, source));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, withVariables(item, environment, source)]),
+  );
+}
+
+/** Adds the keys of `gateway.keysFile` to `gateway.keys`; what is not as the schema says is left for it to refuse. */
+async function withKeys(value: unknown, absolute: (path: string) => string): Promise<unknown> {
+  if (!isRecord(value) || !isRecord(value.gateway) || typeof value.gateway.keysFile !== 'string') return value;
+  const { keys = [], keysFile } = value.gateway;
+  const lines = (await read(absolute(keysFile))).split(/\s+/).filter((line) => line !== '');
+  return { ...value, gateway: { ...value.gateway, keys: Array.isArray(keys) ? [...keys, ...lines] : keys } };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

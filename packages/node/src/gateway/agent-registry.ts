@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentEngine, Assignment, Hello, Offer, Welcome } from '@wigeon/protocol';
+import type { ContainerCheckpoints } from '../checkpoints/index.ts';
 import type { Logger } from '../logger.ts';
 import type { ContainerLog } from '../logs/index.ts';
 import type { AgentsTotal, Placement } from '../placement/index.ts';
@@ -72,15 +73,15 @@ export class AgentRegistry {
       { agent: session.id, engine: session.agent.engine, offer: session.offer },
       'agent connected',
     );
-    // A stop that the agent missed while it was away.
-    for (const run of session.runs.values()) if (run.stopping && !run.over) run.stop();
-    this.#options.placement.put(session);
+    // What the agent missed while it was away.
+    for (const run of session.runs.values()) if (!run.over) run.repeatRequests();
+    if (!session.draining) this.#options.placement.put(session);
     this.#changed();
   }
 
   offer(session: AgentSession, offer: Offer): void {
     session.offer = offer;
-    this.#options.placement.put(session);
+    if (!session.draining) this.#options.placement.put(session);
     this.#changed();
   }
 
@@ -99,17 +100,64 @@ export class AgentRegistry {
   }
 
   /** Gives a container to an agent. The run is recorded before the agent hears of it, so no state can come too early. */
-  assign(session: AgentSession, message: Assignment, log: ContainerLog): AssignedRun {
-    const run = new AssignedRun(message, session, log);
-    session.runs.set(message.assignment, run);
-    void run.ended.finally(() => session.runs.delete(message.assignment));
+  assign(
+    session: AgentSession,
+    message: Assignment,
+    log: ContainerLog,
+    checkpoints?: ContainerCheckpoints,
+  ): AssignedRun {
+    const run = this.#hold(session, message, log, checkpoints);
     session.send(message);
     return run;
+  }
+
+  /**
+   * Takes up a run of before this process started. Its agent has the lease, from now, to come back with it.
+   */
+  adopt(agentId: string, message: Assignment, log: ContainerLog, checkpoints?: ContainerCheckpoints): AssignedRun {
+    let session = this.#sessions.get(agentId);
+    if (!session) {
+      session = AgentSession.away(agentId, performance.now());
+      this.#sessions.set(agentId, session);
+    }
+    return this.#hold(session, message, log, checkpoints);
+  }
+
+  /**
+   * Empties an agent: nothing new is placed there, and what can be suspended moves. Resolves when it holds nothing that
+   * can move.
+   * @returns how many containers have moved, and how many stay because they cannot be suspended
+   */
+  async drain(id: string): Promise<{ moved: number; staying: number } | undefined> {
+    const session = this.#sessions.get(id);
+    if (!session) return undefined;
+    session.draining = true;
+    this.#options.placement.remove(id);
+    this.#changed();
+    const runs = [...session.runs.values()];
+    const movable = runs.filter((run) => run.suspendable && !run.over);
+    for (const run of movable) run.move(`agent ${session.description} is drained`);
+    const ends = await Promise.all(movable.map((run) => run.ended));
+    return { moved: ends.filter(({ phase }) => phase === 'moved').length, staying: runs.length - movable.length };
   }
 
   /** Ends the timers. Runs stay as they are: the agents go on and reconnect. */
   close(): void {
     clearInterval(this.#sweeper);
+  }
+
+  #hold(
+    session: AgentSession,
+    message: Assignment,
+    log: ContainerLog,
+    checkpoints: ContainerCheckpoints | undefined,
+  ): AssignedRun {
+    const run = new AssignedRun(message, session, log, checkpoints);
+    session.runs.set(message.assignment, run);
+    void run.ended.finally(() => {
+      if (session.runs.get(message.assignment) === run) session.runs.delete(message.assignment);
+    });
+    return run;
   }
 
   #sweep(): void {

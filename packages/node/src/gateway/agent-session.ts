@@ -22,15 +22,30 @@ export class AgentSession implements AssignmentHolder {
   readonly runs: Map<string, AssignedRun> = new Map();
   agent: Hello['agent'];
   offer: Offer;
-  /** Milliseconds (of the registry's clock) when it was last heard. */
+  /** When it was last heard: milliseconds of `performance.now()`, and of the wall clock. */
   heardAt: number;
+  heardAtTime: number = Date.now();
+  /** Being emptied: it keeps what it has until that has moved, and gets nothing new. */
+  draining = false;
   #link: Link | undefined;
 
-  constructor(id: string, hello: Hello, now: number) {
+  constructor(id: string, hello: Pick<Hello, 'agent' | 'offer'>, now: number) {
     this.id = id;
     this.agent = hello.agent;
     this.offer = hello.offer;
     this.heardAt = now;
+  }
+
+  /** An agent that an earlier process knew and that is expected back. */
+  static away(id: string, now: number): AgentSession {
+    return new AgentSession(
+      id,
+      {
+        agent: { engine: 'other', engineVersion: '', features: [] },
+        offer: { cpuMillis: 0, memoryBytes: 0, containers: 0 },
+      },
+      now,
+    );
   }
 
   get connected(): boolean {
@@ -53,6 +68,12 @@ export class AgentSession implements AssignmentHolder {
     this.agent = hello.agent;
     this.offer = hello.offer;
     this.heardAt = now;
+  }
+
+  /** The agent said something. */
+  heard(): void {
+    this.heardAt = performance.now();
+    this.heardAtTime = Date.now();
   }
 
   detach(): void {

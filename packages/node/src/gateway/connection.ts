@@ -1,5 +1,5 @@
 import {
-  decodeOutputFrame,
+  decodeFrame,
   encodeMessage,
   type Hello,
   limits,
@@ -107,10 +107,11 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
       socket.close(4001, 'the lease has run out');
       return;
     }
-    from.heardAt = performance.now();
+    from.heard();
     if (isBinary) {
-      const frame = decodeOutputFrame(data);
-      from.find(frame)?.output(frame);
+      const frame = decodeFrame(data);
+      if (frame.kind === 'output') from.find(frame)?.output(frame);
+      else from.find(frame)?.checkpointBytes(frame);
       return;
     }
     const message = parseAgentMessage(data.toString());
@@ -125,6 +126,9 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
         break;
       case 'state':
         from.state(message);
+        break;
+      case 'checkpoint':
+        from.find(message)?.checkpointTaken(message, refuse);
         break;
       case 'goodbye':
         leaving = true;

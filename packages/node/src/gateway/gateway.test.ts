@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import {
   type AgentMessage,
   type Assignment,
+  encodeFrame,
   encodeMessage,
-  encodeOutputFrame,
   type Hello,
   type NodeMessage,
   parseNodeMessage,
@@ -214,7 +214,8 @@ describe('a run', () => {
     const run = registry.assign(session(agent), message, containerLog);
     expect(await peer.next('assign')).toEqual(message);
     peer.socket.send(
-      encodeOutputFrame({
+      encodeFrame({
+        kind: 'output',
         assignment: message.assignment,
         epoch: 1,
         stream: 'stdout',
@@ -237,12 +238,12 @@ describe('a run', () => {
     const run = registry.assign(session(agent), message, containerLog);
     const reference = { assignment: message.assignment };
     peer.socket.send(
-      encodeOutputFrame({ ...reference, epoch: 1, stream: 'stdout', offset: 0, bytes: Buffer.from('old') }),
+      encodeFrame({ kind: 'output', ...reference, epoch: 1, stream: 'stdout', offset: 0, bytes: Buffer.from('old') }),
     );
     peer.say({ type: 'state', ...reference, epoch: 1, state: exited(1) });
     await peer.next('settled');
     thief.socket.send(
-      encodeOutputFrame({ ...reference, epoch: 2, stream: 'stdout', offset: 0, bytes: Buffer.from('evil') }),
+      encodeFrame({ kind: 'output', ...reference, epoch: 2, stream: 'stdout', offset: 0, bytes: Buffer.from('evil') }),
     );
     thief.say({ type: 'state', ...reference, epoch: 2, state: exited(2) });
     await thief.next('settled');
@@ -258,7 +259,9 @@ describe('a run', () => {
     const containerLog = await logOf(message);
     const run = registry.assign(session(agent), message, containerLog);
     const reference = { assignment: message.assignment, epoch: 1 };
-    first.socket.send(encodeOutputFrame({ ...reference, stream: 'stdout', offset: 0, bytes: Buffer.from('abc') }));
+    first.socket.send(
+      encodeFrame({ kind: 'output', ...reference, stream: 'stdout', offset: 0, bytes: Buffer.from('abc') }),
+    );
     await first.next('ack');
     first.socket.terminate();
     const second = new Peer();
@@ -273,7 +276,9 @@ describe('a run', () => {
       ],
     });
     expect(welcome.keep).toEqual([{ ...reference, stored: { stdout: 3, stderr: 0 } }]);
-    second.socket.send(encodeOutputFrame({ ...reference, stream: 'stdout', offset: 3, bytes: Buffer.from('def') }));
+    second.socket.send(
+      encodeFrame({ kind: 'output', ...reference, stream: 'stdout', offset: 3, bytes: Buffer.from('def') }),
+    );
     second.say({ type: 'state', ...reference, state: exited(0) });
     await run.ended;
     expect(containerLog.stored.stdout).toBe(6);

@@ -1,14 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerStatus, Pod } from '../cluster/index.ts';
 import { metaTime } from '../cluster/index.ts';
-import type { AgentSession, AssignedRun } from '../gateway/index.ts';
+import type { RunEnd } from '../gateway/index.ts';
 import { type Bundle, ImageError, type ImageErrorCode, imagePullDelay } from '../images/index.ts';
-import { type Demand, parseQuantity, type Slot } from '../placement/index.ts';
+import { type Demand, parseQuantity } from '../placement/index.ts';
 import { ContainerConfigError, resolveArgv, resolveEnv } from './command.ts';
+import { ContainerInstance, type InstanceListener, type InstanceSpec } from './container-instance.ts';
 import { terminatedState } from './container-state.ts';
 import type { PodContext } from './context.ts';
 import { RestartBackoff, type RestartPolicy, shouldRestart } from './restarts.ts';
+import type { RunRecord } from './run-store.ts';
+import { suspensionOf } from './suspension.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 type State = NonNullable<ContainerStatus['state']>;
@@ -53,7 +55,9 @@ export class ContainerRunner {
     imageID: string;
     containerID?: string;
   };
-  #run: AssignedRun | undefined;
+  readonly #record: RunRecord | undefined;
+  #instance: ContainerInstance | undefined;
+  #placing: string | undefined;
 
   constructor(options: {
     context: PodContext;
@@ -75,14 +79,15 @@ export class ContainerRunner {
       image: options.container.image ?? '',
       imageID: before?.imageID ?? '',
     };
-    // What ran before this process started is not known any more; its end counts as a run.
+    this.#record = this.#context.runs.get(options.pod().metadata.uid, options.container.name);
+    // An agent may still run it. Otherwise what ran before this process is not known any more; its end counts as a run.
     const interrupted = before?.state?.running ?? before?.state?.terminated;
-    if (interrupted) {
+    if (interrupted && !this.#record) {
       this.#status.lastState = {
         terminated:
           before?.state?.terminated ??
           terminatedState(
-            { phase: 'lost', message: 'the node restarted' },
+            { phase: 'lost', message: 'the node restarted', heardAt: Date.now() },
             interrupted.startedAt as unknown as string,
             before?.containerID ?? '',
             Date.now(),
@@ -121,11 +126,16 @@ export class ContainerRunner {
       return;
     }
     try {
+      if (this.#record) {
+        const exitCode = await this.#takeUp(this.#record);
+        if (this.#terminating.aborted || !shouldRestart(policy, exitCode)) return;
+        await this.#backOff(backoff.delay(0));
+      }
       while (!this.#terminating.aborted) {
         const bundle = await this.#pull();
         const startedAt = performance.now();
         const exitCode = await this.#runOnce(bundle);
-        if (exitCode === undefined || !shouldRestart(policy, exitCode)) return;
+        if (this.#terminating.aborted || !shouldRestart(policy, exitCode)) return;
         await this.#backOff(backoff.delay(performance.now() - startedAt));
       }
     } catch (error) {
@@ -135,12 +145,12 @@ export class ContainerRunner {
 
   /** The program is to end now. Its end arrives through `run()`. */
   stop(): void {
-    this.#run?.stop();
+    this.#instance?.stop();
   }
 
   /** The agent cannot be reached and the grace period is over. */
   abandon(message: string): void {
-    this.#run?.lose(message);
+    this.#instance?.abandon(message);
   }
 
   /** Resolves with the bundle, however long it takes; ends with the pod for what no retry can mend. */
@@ -183,15 +193,78 @@ export class ContainerRunner {
     }
   }
 
-  /** @returns the exit code, or undefined when the program never ran because the pod is terminating */
-  async #runOnce(bundle: Bundle): Promise<number | undefined> {
+  async #runOnce(bundle: Bundle): Promise<number> {
     const { argv, env } = await this.#resolve(bundle);
-    const slot = await this.#place();
+    const { module, suspend } = await this.#suspendable(bundle);
+    const pod = this.#pod();
+    const instance = new ContainerInstance(
+      this.#context,
+      {
+        pod,
+        container: this.#container.name,
+        restart: this.#status.restartCount,
+        demand: demandOf(this.#container),
+        module,
+        argv,
+        env,
+        suspend,
+      },
+      this.#terminating,
+      this.#listener,
+    );
+    return this.#follow(instance, () => instance.run());
+  }
+
+  /** Goes on with what an agent still runs for an earlier process of this node. */
+  #takeUp(record: RunRecord): Promise<number> {
+    const { message } = record;
+    const instance = new ContainerInstance(
+      this.#context,
+      {
+        pod: this.#pod(),
+        container: this.#container.name,
+        restart: record.restart,
+        demand: demandOf(this.#container),
+        module: message.module,
+        argv: message.argv,
+        env: message.env,
+        suspend: message.suspend,
+      },
+      this.#terminating,
+      this.#listener,
+      record,
+    );
+    return this.#follow(instance, () => instance.run(record));
+  }
+
+  /** @returns the exit code */
+  async #follow(instance: ContainerInstance, run: () => Promise<RunEnd>): Promise<number> {
+    this.#instance = instance;
     try {
-      return await this.#runOn(slot, bundle, argv, env);
+      const end = await run();
+      const terminated = terminatedState(end, instance.startedAt, instance.containerID, Date.now());
+      this.#set({ terminated });
+      return terminated.exitCode;
     } finally {
-      slot.release();
+      this.#instance = undefined;
     }
+  }
+
+  /** The module to run: the suspendable form where the pod wants it and there is one. */
+  async #suspendable(bundle: Bundle): Promise<Pick<InstanceSpec, 'module' | 'suspend'>> {
+    const plain = { module: bundle.module, suspend: undefined };
+    const { wanted, checkpointSeconds } = suspensionOf(this.#pod());
+    if (!wanted) return plain;
+    const made = await this.#context.modules.ensure(bundle.module.digest, () =>
+      this.#context.images.blob(bundle.module.digest),
+    );
+    if (!('refused' in made)) return { module: made, suspend: { checkpointSeconds } };
+    this.#event(
+      'Warning',
+      'NotSuspendable',
+      `The program runs without checkpoints, and is lost with its agent: ${made.refused}`,
+    );
+    return plain;
   }
 
   async #resolve(bundle: Bundle): Promise<{ argv: string[]; env: string[] }> {
@@ -211,61 +284,34 @@ export class ContainerRunner {
     }
   }
 
-  #place(): Promise<Slot<AgentSession>> {
-    return this.#context.placement.acquire(demandOf(this.#container), this.#terminating, ({ reason, message }) => {
-      if (this.#status.state.waiting?.reason === reason && this.#status.state.waiting.message === message) return;
-      if (this.#status.state.waiting?.reason !== reason) this.#event('Warning', reason, message);
-      this.#wait(reason, message);
-    });
-  }
-
-  async #runOn(slot: Slot<AgentSession>, bundle: Bundle, argv: string[], env: string[]): Promise<number> {
-    const { agents, identities, logs } = this.#context;
-    const { metadata } = this.#pod();
-    const pod = { namespace: metadata.namespace, name: metadata.name, uid: metadata.uid };
-    const assignment = randomUUID();
-    const [log, token] = await Promise.all([
-      logs.open({
-        namespace: pod.namespace,
-        pod: pod.name,
-        uid: pod.uid,
-        container: this.#container.name,
-        restart: this.#status.restartCount,
-      }),
-      identities.issueBlobs(slot.agent.id, [bundle.module.digest]),
-    ]);
-    const containerID = `wigeon://${assignment}`;
-    const run = agents.assign(
-      slot.agent,
-      {
-        type: 'assign',
-        assignment,
-        epoch: 1,
-        pod,
-        container: this.#container.name,
-        module: { digest: bundle.module.digest, size: bundle.module.size },
-        token,
-        argv,
-        env,
-      },
-      log,
-    );
-    this.#run = run;
-    this.#status.containerID = containerID;
-    this.#event('Normal', 'Created', `Created container: ${this.#container.name}`);
-    if (this.#terminating.aborted) run.stop();
-    await run.started;
-    if (run.startedAt !== undefined) {
-      this.#event('Normal', 'Started', `Started container ${this.#container.name} on agent ${slot.agent.description}`);
-      this.#set({ running: { startedAt: metaTime(Date.parse(run.startedAt)) as unknown as string } });
-    }
-    const end = await run.ended;
-    log.end();
-    this.#run = undefined;
-    const terminated = terminatedState(end, run.startedAt, containerID, Date.now());
-    this.#set({ terminated });
-    return terminated.exitCode;
-  }
+  readonly #listener: InstanceListener = {
+    waiting: ({ reason, message }) => {
+      const { waiting, running } = this.#status.state;
+      if (waiting?.reason !== reason && this.#placing !== reason) this.#event('Warning', reason, message);
+      this.#placing = reason;
+      // A program that lies suspended between two agents is running, as far as its pod is concerned.
+      if (!running && (waiting?.reason !== reason || waiting.message !== message)) this.#wait(reason, message);
+    },
+    assigned: (containerID) => {
+      if (this.#status.containerID !== containerID)
+        this.#event('Normal', 'Created', `Created container: ${this.#container.name}`);
+      this.#status.containerID = containerID;
+      this.#placing = undefined;
+    },
+    started: (startedAt, agent) => {
+      this.#event('Normal', 'Started', `Started container ${this.#container.name} on agent ${agent}`);
+      this.#set({ running: { startedAt: metaTime(Date.parse(startedAt)) as unknown as string } });
+    },
+    migrated: (from, to, downtime, redone) => {
+      const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)}s`;
+      this.#event(
+        'Normal',
+        'Migrated',
+        `Moved from agent ${from} to agent ${to}: down for ${seconds(downtime)}, ${seconds(redone)} of work redone`,
+      );
+      this.#changed();
+    },
+  };
 
   async #backOff(wait: number): Promise<void> {
     const { name, uid, namespace } = this.#pod().metadata;

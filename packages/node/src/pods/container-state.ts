@@ -16,13 +16,13 @@ export function terminatedState(
   containerID: string,
   now: number,
 ): TerminatedState {
-  const finished = end.phase === 'lost' ? now : Date.parse(end.finishedAt);
+  const finished = end.phase !== 'exited' ? now : Date.parse(end.finishedAt);
   const times = {
     startedAt: startedAt === undefined ? null : metaTime(Date.parse(startedAt)),
     finishedAt: metaTime(finished),
     containerID,
   };
-  if (end.phase === 'lost') {
+  if (end.phase !== 'exited') {
     return {
       ...times,
       exitCode: LOST_EXIT,

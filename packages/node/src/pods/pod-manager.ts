@@ -42,9 +42,13 @@ export class PodManager {
     for (const [uid, worker] of this.#workers) if (!uids.has(uid)) this.#remove(worker.pod);
     for (const pod of pods) this.#put(pod);
     // Only now is it known what belongs to nobody.
-    void this.#context.logs.prune(new Set([...uids, ...this.#workers.keys()])).catch((error: unknown) => {
-      this.#context.log.warn({ err: error }, 'old logs not removed');
-    });
+    const known = new Set([...uids, ...this.#workers.keys()]);
+    this.#context.runs.prune(known);
+    void Promise.all([this.#context.logs.prune(known), this.#context.checkpoints.prune(known)]).catch(
+      (error: unknown) => {
+        this.#context.log.warn({ err: error }, 'what belongs to no pod was not removed');
+      },
+    );
     this.#listed.resolve();
   }
 
@@ -68,7 +72,10 @@ export class PodManager {
     void worker.done.then(async () => {
       if (this.#signal.aborted) return;
       this.#workers.delete(uid);
-      await this.#context.logs.remove({ namespace, pod: name, uid });
+      await Promise.all([
+        this.#context.logs.remove({ namespace, pod: name, uid }),
+        this.#context.checkpoints.remove(uid),
+      ]);
     });
   }
 }

@@ -12,6 +12,7 @@ export interface PodRequest {
   readonly memory?: string;
   readonly pullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
   readonly graceSeconds?: number;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** How a pod ended. */
@@ -86,7 +87,7 @@ export class TestPod {
     const body = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name },
+      metadata: { name, annotations: request.annotations ?? {} },
       spec: {
         restartPolicy: request.restartPolicy ?? 'Never',
         ...(request.graceSeconds === undefined ? {} : { terminationGracePeriodSeconds: request.graceSeconds }),

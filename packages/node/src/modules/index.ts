@@ -1,0 +1,1 @@
+export { type SuspendableModule, SuspendableModules } from './suspendable-modules.ts';
