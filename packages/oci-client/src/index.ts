@@ -22,6 +22,7 @@ export {
   type NodeRegistryClient,
   type NodeRegistryClientOptions,
 } from './node/registry-client.ts';
+export { type SaveOptions, saveLayout } from './node/save-layout.ts';
 export { type FileSink, unpackLayer } from './node/unpack-layer.ts';
 export { marksWasm, type PlatformChoice } from './platform.ts';
 export { familiarReference, formatReference, parseReference, type Reference } from './reference.ts';

@@ -26,7 +26,9 @@ describe('an image from a module', () => {
     const { descriptor } = await buildImage(
       imageFromModule(module, { compression: 'none', env: ['A=b'], annotations: { z: '1', a: '2' } }),
     );
-    expect(descriptor.digest).toMatchInlineSnapshot(`"sha256:5a481871ed53b48c904c91322f3737a73e29192ce8a5b601faf0b25c6f413aad"`);
+    expect(descriptor.digest).toMatchInlineSnapshot(
+      `"sha256:5a481871ed53b48c904c91322f3737a73e29192ce8a5b601faf0b25c6f413aad"`,
+    );
   });
 
   test('is a root file system with its config', async () => {
