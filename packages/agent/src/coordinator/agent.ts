@@ -8,6 +8,8 @@ import { ModuleStore } from './module-store.ts';
 import type { AgentRuntime } from './runtime.ts';
 import type { AgentStatus } from './status.ts';
 
+/** The same for an agent that is stopped in order, in milliseconds. */
+const LEAVE_MS = 10_000;
 /** Longest wait for last checkpoints before goodbye, in milliseconds: a page that closes is given little more. */
 const HANDOVER_MS = 250;
 
@@ -98,11 +100,11 @@ export class Agent implements AsyncDisposable {
   }
 
   /** The page goes away (`closing`) or is put aside (`hidden`): leave the node, keep what runs in case the page comes back. */
-  async suspend(reason: 'closing' | 'hidden'): Promise<void> {
+  async suspend(reason: 'closing' | 'hidden', withinMs: number = HANDOVER_MS): Promise<void> {
     if (this.#stopped.signal.aborted || this.#paused) return;
     // What can be suspended is handed over; there is little time, so what is not ready goes on from its last checkpoint.
     const handover = Promise.all([...this.#containers.values()].map((container) => container.checkpoint(true)));
-    const late = new Promise<void>((resolve) => this.#runtime.clock.after(HANDOVER_MS, resolve));
+    const late = new Promise<void>((resolve) => this.#runtime.clock.after(withinMs, resolve));
     if (this.#containers.size > 0) await Promise.race([handover, late]);
     if (!this.#stopped.signal.aborted && !this.#paused) this.#link.close(reason);
   }
@@ -144,7 +146,7 @@ export class Agent implements AsyncDisposable {
 
   /** Hands over what can be suspended, then leaves. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.suspend('closing');
+    await this.suspend('closing', LEAVE_MS);
     this.stop();
     await this.done.catch(() => {});
   }

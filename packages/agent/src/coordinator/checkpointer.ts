@@ -23,7 +23,8 @@ export class Checkpointer {
   #stored: number | undefined;
   #chain = 0;
   #cancelTimer: (() => void) | undefined;
-  #sent = Promise.withResolvers<void>();
+  /** Settles at the next upload, with whether that was a final one. */
+  #sent = Promise.withResolvers<boolean>();
   #ended = false;
 
   constructor(options: CheckpointerOptions) {
@@ -35,13 +36,12 @@ export class Checkpointer {
     this.#schedule();
   }
 
-  /** Resolves when a checkpoint that was asked for after this call has been sent, or never will be. */
-  request(final: boolean): Promise<void> {
-    if (this.#ended) return Promise.resolve();
-    const sent = this.#sent.promise;
+  /** Resolves when a checkpoint has been sent (with `final`: a final one), or never will be. */
+  async request(final: boolean): Promise<void> {
+    if (this.#ended) return;
     if (this.#busy) this.#next = { final: final || (this.#next?.final ?? false) };
     else this.#ask(final);
-    return sent;
+    while (!(await this.#sent.promise) && final && !this.#ended);
   }
 
   /** The guest has taken one. */
@@ -72,7 +72,7 @@ export class Checkpointer {
     if (!this.#upload || this.#ended) return;
     for (const frame of this.#upload.frames) this.#options.send(frame);
     this.#options.send(this.#upload.message);
-    this.#sent.resolve();
+    this.#sent.resolve(this.#upload.message.final);
     this.#sent = Promise.withResolvers();
   }
 
@@ -95,7 +95,7 @@ export class Checkpointer {
     this.#ended = true;
     this.#cancelTimer?.();
     this.#upload = undefined;
-    this.#sent.resolve();
+    this.#sent.resolve(true);
   }
 
   #ask(final: boolean): void {
