@@ -1,3 +1,4 @@
+export { exportModule, mostExportedFrames } from './export/export.ts';
 export { engineVersion } from './instrument/engine-version.ts';
 export { type InstrumentOptions, type InstrumentResult, instrument } from './instrument/instrument.ts';
 export { SuspendError, type SuspendErrorCode } from './module/error.ts';

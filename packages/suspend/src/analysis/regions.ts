@@ -13,10 +13,10 @@ export interface CountdownRegions {
   readonly any: boolean;
 }
 
-const absent: CountdownRegions = { load: new Uint8Array(0), settle: new Uint8Array(0), any: false };
+export const noRegions: CountdownRegions = { load: new Uint8Array(0), settle: new Uint8Array(0), any: false };
 
 export function findRegions(code: FunctionCode): CountdownRegions {
-  if (code.loops === 0) return absent;
+  if (code.loops === 0) return noRegions;
   const load = new Uint8Array(code.count);
   const settle = new Uint8Array(code.count);
   const openers: number[] = [];
@@ -74,7 +74,7 @@ export function findRegions(code: FunctionCode): CountdownRegions {
         break;
     }
   }
-  return any ? { load, settle, any } : absent;
+  return any ? { load, settle, any } : noRegions;
 }
 
 function innerNeedsPoll(code: FunctionCode, loop: number): boolean {

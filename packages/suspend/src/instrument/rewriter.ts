@@ -1,13 +1,12 @@
 import type { FunctionCode } from '../analysis/function-code.ts';
 import { findLive } from '../analysis/liveness.ts';
-import { type CountdownRegions, findRegions } from '../analysis/regions.ts';
+import { type CountdownRegions, findRegions, noRegions } from '../analysis/regions.ts';
 import { findSites, OperandMap, type Site } from '../analysis/sites.ts';
 import { SuspendError } from '../module/error.ts';
 import { limits } from '../module/limits.ts';
 import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import { ByteWriter } from '../module/writer.ts';
-import { getValue, type ValueFunctions } from '../runtime/value-code.ts';
 import { bankLimit, type RewriteContext } from './context.ts';
 import {
   carrier,
@@ -43,12 +42,22 @@ export type CaptureShape = 'pad' | 'handler';
 
 const fewSites = 2;
 
+/** Where a resumed function gets its values from and how it goes on inwards. */
+export interface Resumption {
+  /** No polls and no capture in the resumed code: for exported modules. */
+  readonly plain: boolean;
+  /** Writes code that leaves the frame's next value. */
+  value(out: ByteWriter, type: number): void;
+  /** Writes code that runs the inner frame and leaves the results of the call at the site, or throws. */
+  inner(out: ByteWriter, results: Uint8Array): void;
+}
+
 /** Rewrites one decoded function at a time. The shape of what it writes is explained in docs/suspend.md. */
 export class Rewriter {
   readonly context: RewriteContext;
   readonly map: OperandMap = new OperandMap();
   readonly out: ByteWriter = new ByteWriter(1 << 16);
-  #regions: CountdownRegions = { load: new Uint8Array(0), settle: new Uint8Array(0), any: false };
+  #regions: CountdownRegions = noRegions;
   readonly #handled = new Set<Site>();
   /** Types of locals added behind the function's own. */
   readonly addedLocals: number[] = [];
@@ -123,15 +132,16 @@ export class Rewriter {
 
   /**
    * The body of a function without parameters that goes on from `site` and returns what the function returns.
-   * `remake`: the site's call is made again with the arguments in the frame; otherwise the inner frame has run and
-   * `returned` says what to call for its exception or results.
+   * `remake`: the site's call is made again with the arguments in the frame; otherwise the inner frame is to run.
    */
-  resume(site: Site, remake: boolean, restore: ValueFunctions & { readonly rethrow: number }): ByteWriter {
+  resume(site: Site, remake: boolean, resumption: Resumption): ByteWriter {
     const { out } = this;
     const code = this.#code;
     const i = site.instruction;
-    for (const slot of this.slots(site)) {
-      this.#restoreValue(slot.type, restore);
+    const slots = this.slots(site);
+    if (resumption.plain) this.#forgetSites();
+    for (const slot of slots) {
+      resumption.value(out, slot.type);
       out.u8(op.localSet).u32(this.#slotLocal(slot));
     }
     if (this.#regions.any) this.#load();
@@ -148,19 +158,28 @@ export class Rewriter {
     if (site.kind === 'call' && !remake) {
       // What of `operands` are arguments is gone: the call has been made.
       pushOperands(site.withArguments ? this.#heightBelowArguments(i, site) : site.operands.length);
-      out.u8(op.call).u32(restore.rethrow);
-      for (const type of this.#callSignature(i).results) this.#restoreValue(type, restore);
+      resumption.inner(out, this.#callSignature(i).results);
       this.#copied = code.pos[i + 1]!;
       if (code.code[i] === op.returnCall || code.code[i] === op.returnCallIndirect) out.u8(op.return);
       else if (this.map.kept[i]) this.#keep(i);
       this.#run(i + 1);
     } else {
       pushOperands(site.operands.length);
-      if (site.kind === 'loop') this.#skipPollAt = i;
+      if (site.kind === 'loop' && !resumption.plain) this.#skipPollAt = i;
       this.#run(Math.max(i, 0));
     }
     this.#leave();
     return this.#withLocals(0);
+  }
+
+  /** From here on code is copied as it is: no polls, no capture. */
+  #forgetSites(): void {
+    const { count } = this.#code;
+    this.map.siteAt.fill(-1, 0, count);
+    this.map.kept.fill(0, 0, count);
+    this.map.sites = [];
+    this.#handled.clear();
+    this.#regions = noRegions;
   }
 
   // --- the function's frame
@@ -848,14 +867,6 @@ export class Rewriter {
     context.ports.bankLongs = Math.max(context.ports.bankLongs, longs);
   }
 
-  #restoreValue(type: number, restore: ValueFunctions): void {
-    if (type !== valueType.exnref) {
-      getValue(this.out, type, restore);
-      return;
-    }
-    this.out.u8(op.call).u32(restore.int).u8(op.tableGet).u32(this.context.added.exceptionTable);
-  }
-
   // --- continuations
 
   /** The constructs that are open at instruction i, outermost first, with the height below each one's parameters. */
@@ -983,7 +994,8 @@ export class Rewriter {
       first += params.length;
       out.u8(op.throw).u32(number).u8(op.end);
     });
-    out.u8(op.call).u32(context.rethrowForeign!()).u8(op.unreachable);
+    if (context.rethrowForeign) out.u8(op.call).u32(context.rethrowForeign());
+    out.u8(op.unreachable);
   }
 
   // --- segments
@@ -993,6 +1005,7 @@ export class Rewriter {
     const { code, a, pos } = this.#code;
     const isData = code[i] === op.dataDrop;
     const { data, elements } = context.droppable;
+    if (context.droppable.data.length + elements.length === 0) return;
     const at = isData ? data.indexOf(a[i]!) : data.length + elements.indexOf(a[i]!);
     this.#flush(pos[i]!);
     out.put(op.i32Const, 1, op.globalSet).u32(context.added.firstDropFlag + at);

@@ -35,6 +35,8 @@ export interface TableType extends Limits {
 export interface GlobalType {
   readonly type: number;
   readonly mutable: boolean;
+  /** Bounds of the initial value's expression; imported globals have none. */
+  readonly initial?: readonly [start: number, end: number];
 }
 
 export interface Export {
@@ -46,6 +48,9 @@ export interface Export {
 export interface ElementSegment {
   readonly mode: 'active' | 'passive' | 'declarative';
   readonly table: number;
+  /** Bounds of the whole segment in the input. */
+  readonly start: number;
+  readonly end: number;
   /** Functions named by the segment, nulls left out. */
   readonly functions: Uint32Array;
 }
@@ -197,8 +202,10 @@ class ModuleDecoder {
         break;
       case 6:
         this.vector(r, limits.globals, 'globals', () => {
-          this.globals.push(this.globalType(r));
+          const type = this.globalType(r);
+          const start = r.pos;
           this.constant(r, undefined);
+          this.globals.push({ ...type, initial: [start, r.pos] });
         });
         break;
       case 7:
@@ -422,7 +429,7 @@ class ModuleDecoder {
       if (expressions) this.constant(r, functions);
       else functions.push(this.functionIndex(r));
     });
-    this.elements.push({ mode, table, functions: Uint32Array.from(functions) });
+    this.elements.push({ mode, table, start: at, end: r.pos, functions: Uint32Array.from(functions) });
   }
 
   dataSegment(r: ByteReader): void {

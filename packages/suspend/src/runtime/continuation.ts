@@ -11,7 +11,7 @@ import { SuspendError } from '../module/error.ts';
 import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import { ByteWriter } from '../module/writer.ts';
-import { putLocal } from './value-code.ts';
+import { getValue, putLocal } from './value-code.ts';
 
 /** What there is to know of a site on a captured stack. */
 export interface SiteInfo {
@@ -117,7 +117,18 @@ export class ContinuationFactory {
     const rewriter = this.#rewriter(context);
     rewriter.analyse(index);
     const own = rewriter.map.sites.find((candidate) => candidate.offset === offset)!;
-    const body = rewriter.resume(own, remake, { int: 0, long: 1, funcref: 2, externref: 3, rethrow: 4 });
+    const value = (out: ByteWriter, type: number): void => {
+      if (type === valueType.exnref) out.put(op.call, 0, op.tableGet).u32(added.exceptionTable);
+      else getValue(out, type, { int: 0, long: 1, funcref: 2, externref: 3 });
+    };
+    const body = rewriter.resume(own, remake, {
+      plain: false,
+      value,
+      inner: (out, types) => {
+        out.put(op.call, 4);
+        for (const type of types) value(out, type);
+      },
+    });
     const { results } = module.types[module.functions[index]!]!;
     const innerType = types.index([], results);
     const imported = hostFunctions.length + functions.size + helpers.size;

@@ -22,7 +22,7 @@ export async function compile(file: string, flags: readonly string[] = ['-O2']):
     const tree = await commands[compiler](
       ['--target=wasm32-wasip1', ...flags, file, '-o', 'out.wasm'],
       { [file]: source },
-      { stdout: null, stderr: (bytes) => bytes && process.stderr.write(bytes) },
+      { fetchProgress: () => {}, stdout: null, stderr: (bytes) => bytes && process.stderr.write(bytes) },
     );
     mkdirSync(cache, { recursive: true });
     writeFileSync(`${path}.${process.pid}`, (tree as { 'out.wasm': Uint8Array })['out.wasm']);

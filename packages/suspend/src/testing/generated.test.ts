@@ -13,7 +13,7 @@ describe.each(['none', 'legacy', 'try_table'] as const)('generated modules with 
     (options) => {
       for (let seed = 1; seed <= 15; seed++) {
         const bytes = generateModule(seed, { exceptions, depth: 4 + (seed % 3), functions: 3 + (seed % 4) });
-        const { moves, polls, ...seen } = runGeneratedSuspended(bytes, { ...options, most: 60 });
+        const { moves, polls, snapshots, ...seen } = runGeneratedSuspended(bytes, { ...options, most: 60 });
         expect({ seed, ...seen }).toEqual({ seed, ...runGeneratedPlain(bytes) });
       }
     },

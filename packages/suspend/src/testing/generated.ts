@@ -1,6 +1,7 @@
 import { type InstrumentOptions, instrument } from '../instrument/instrument.ts';
 import { Program } from '../runtime/program.ts';
 import { SuspendableModule } from '../runtime/suspendable-module.ts';
+import { restoreSnapshot, takeSnapshot } from '../snapshot/snapshot.ts';
 import { captureState, restoreState } from '../snapshot/state.ts';
 
 /** What a generated module's run shows: its log, how it ended, its memory and globals. */
@@ -76,17 +77,20 @@ export interface GeneratedRunOptions {
   /** Let every so many-th `ask` block once. */
   readonly blockEach: number;
   readonly instrument?: InstrumentOptions;
+  /** Move through the bytes of a snapshot, not the state as objects. */
+  readonly asBytes?: boolean;
 }
 
 export function runGeneratedSuspended(
   bytes: Uint8Array<ArrayBuffer>,
   options: GeneratedRunOptions,
-): GeneratedRun & { moves: number; polls: number } {
+): GeneratedRun & { moves: number; polls: number; snapshots: Uint8Array[] } {
   const { bytes: instrumented } = instrument(bytes, { digest: '0'.repeat(64), ...options.instrument });
   const suspendable = new SuspendableModule(new WebAssembly.Module(instrumented));
   const host = new Host(options.blockEach);
   let polls = 0;
   let moves = 0;
+  const snapshots: Uint8Array[] = [];
   const atEachPoll = (): boolean => ++polls % options.every === 0 && moves < options.most;
   const make = (): Program => {
     const made = new Program(suspendable, host.imports, options.every > 0 ? { atEachPoll } : {});
@@ -100,6 +104,13 @@ export function runGeneratedSuspended(
     if (outcome.state === 'suspended') {
       moves++;
       if (!options.move) continue;
+      if (options.asBytes) {
+        const { bytes: snapshot } = takeSnapshot(program);
+        snapshots.push(snapshot);
+        program = make();
+        restoreSnapshot(program, snapshot);
+        continue;
+      }
       const state = captureState(program);
       program = make();
       restoreState(program, state);
@@ -110,6 +121,6 @@ export function runGeneratedSuspended(
       outcome.state === 'failed' ? outcome.error : undefined,
       program.instance.exports.memory as WebAssembly.Memory,
     );
-    return { ...run, moves, polls };
+    return { ...run, moves, polls, snapshots };
   }
 }
