@@ -20,12 +20,6 @@ export function platformClock(): Clock {
   };
 }
 
-/** Milliseconds as the nanoseconds of a `timestamp`; fractions below a nanosecond are cut. */
-export function toNanoseconds(milliseconds: number): bigint {
-  const whole = Math.floor(milliseconds);
-  return BigInt(whole) * 1_000_000n + BigInt(Math.floor((milliseconds - whole) * 1e6));
-}
-
 export function toMilliseconds(nanoseconds: bigint): number {
   return Number(nanoseconds) / 1e6;
 }

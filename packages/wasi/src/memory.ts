@@ -48,8 +48,13 @@ export class GuestMemory {
     this.view.setUint32(this.check(pointer, 4), value, true);
   }
 
-  setU64(pointer: number, value: bigint): void {
-    this.view.setBigUint64(this.check(pointer, 8), value, true);
+  /** Up to 2^53. */
+  setU64(pointer: number, value: number): void {
+    writeU64(this.view, this.check(pointer, 8), value);
+  }
+
+  setTime(pointer: number, milliseconds: number): void {
+    writeTimestamp(this.view, this.check(pointer, 8), milliseconds);
   }
 
   /** The UTF-8 text at a pointer; `ilseq` where it is not UTF-8. */
@@ -72,6 +77,26 @@ export class GuestMemory {
       throw errno(wasi.ERRNO_ILSEQ);
     }
   }
+}
+
+const TWO_32 = 2 ** 32;
+
+/** A whole number up to 2^53 as a u64. */
+export function writeU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+}
+
+/** Milliseconds as the nanoseconds of a `timestamp`, without big integers: programs read clocks very often. */
+export function writeTimestamp(view: DataView, at: number, milliseconds: number): void {
+  const whole = Math.floor(milliseconds);
+  const seconds = Math.floor(whole / 1000);
+  const rest = (whole - seconds * 1000) * 1e6 + Math.floor((milliseconds - whole) * 1e6);
+  // seconds * 1e9 + rest, in two parts that a double holds exactly.
+  const high = Math.floor(seconds / 65536) * 1e9;
+  const low = (high % 65536) * 65536 + (seconds % 65536) * 1e9 + rest;
+  view.setUint32(at, low >>> 0, true);
+  view.setUint32(at + 4, Math.floor(high / 65536) + Math.floor(low / TWO_32), true);
 }
 
 export function encodeText(text: string): Uint8Array {

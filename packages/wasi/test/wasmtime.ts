@@ -47,7 +47,7 @@ export interface ReferenceRun {
 export async function runInWasmtime(
   program: Uint8Array,
   { args, env, stdin = '' }: ReferenceRun,
-): Promise<{ code: number; stdout: string }> {
+): Promise<{ code: number; stdout: string; seconds: number }> {
   const bin = await wasmtimePython();
   const scratch = await mkdtemp(join(tmpdir(), 'wasmtime-'));
   const path = (name: string): string => join(scratch, name);
@@ -57,7 +57,8 @@ export async function runInWasmtime(
     const spec = { args, env, scratch };
     const script = join(import.meta.dirname, 'wasmtime-run.py');
     const { stdout } = await exec(bin, [script, JSON.stringify(spec)]);
-    return { code: Number(stdout.trim()), stdout: await readFile(path('stdout'), 'utf8') };
+    const { code, seconds } = JSON.parse(stdout) as { code: number; seconds: number };
+    return { code, seconds, stdout: await readFile(path('stdout'), 'utf8') };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

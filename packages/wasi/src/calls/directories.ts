@@ -4,7 +4,7 @@ import { DirectoryDescriptor } from '../fd/directory.ts';
 import { FD_READDIR } from '../fd/rights.ts';
 import type { DescriptorTable } from '../fd/table.ts';
 import { FIRST_COOKIE } from '../fs/node.ts';
-import { encodeText } from '../memory.ts';
+import { encodeText, writeU64 } from '../memory.ts';
 import type { Calls, Process } from '../process.ts';
 
 const HEAD_BYTES = 24;
@@ -58,10 +58,11 @@ export function directoryCalls({ memory, table }: Process): Calls {
         u8.set(part, at);
         at += part.length;
       };
-      const add = (next: number, ino: bigint, filetype: number, name: string): boolean => {
+      const add = (next: number, ino: number | bigint, filetype: number, name: string): boolean => {
         const bytes = encodeText(name);
-        head.setBigUint64(0, BigInt(next), true);
-        head.setBigUint64(8, ino, true);
+        writeU64(head, 0, next);
+        if (typeof ino === 'bigint') head.setBigUint64(8, ino, true);
+        else writeU64(head, 8, ino);
         head.setUint32(16, bytes.length, true);
         head.setUint32(20, filetype, true);
         put(headBytes);

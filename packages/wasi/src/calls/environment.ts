@@ -1,6 +1,5 @@
 import { WASIProcExit } from '@bjorn3/browser_wasi_shim';
 import * as wasi from '../abi.ts';
-import { toNanoseconds } from '../clock.ts';
 import { errno } from '../errno.ts';
 import type { Calls, Process } from '../process.ts';
 
@@ -35,14 +34,13 @@ export function environmentCalls({ args, env, memory, clock, times, random }: Pr
     clock_res_get(id: number, pointer: number) {
       const { realtime, monotonic } = clock.resolution;
       if (id < wasi.CLOCKID_REALTIME || id > wasi.CLOCKID_THREAD_CPUTIME_ID) throw errno(wasi.ERRNO_INVAL);
-      memory.setU64(pointer, toNanoseconds(id === wasi.CLOCKID_REALTIME ? realtime : monotonic));
+      memory.setTime(pointer, id === wasi.CLOCKID_REALTIME ? realtime : monotonic);
     },
     clock_time_get(id: number, _precision: bigint, pointer: number) {
-      memory.check(pointer, 8);
-      if (id === wasi.CLOCKID_REALTIME) memory.setU64(pointer, toNanoseconds(times.realtime()));
-      else if (id === wasi.CLOCKID_MONOTONIC) memory.setU64(pointer, toNanoseconds(times.monotonic()));
+      if (id === wasi.CLOCKID_REALTIME) memory.setTime(pointer, times.realtime());
+      else if (id === wasi.CLOCKID_MONOTONIC) memory.setTime(pointer, times.monotonic());
       else if (id === wasi.CLOCKID_PROCESS_CPUTIME_ID || id === wasi.CLOCKID_THREAD_CPUTIME_ID) {
-        memory.setU64(pointer, toNanoseconds(times.cpu()));
+        memory.setTime(pointer, times.cpu());
       } else throw errno(wasi.ERRNO_INVAL);
     },
     random_get: (pointer: number, length: number) => random(memory.bytes(pointer, length)),

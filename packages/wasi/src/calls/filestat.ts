@@ -1,23 +1,30 @@
 import * as wasi from '../abi.ts';
-import { toNanoseconds } from '../clock.ts';
 import { errno } from '../errno.ts';
 import type { NodeStat, Timestamp } from '../fs/node.ts';
-import type { GuestMemory } from '../memory.ts';
+import { type GuestMemory, writeTimestamp, writeU64 } from '../memory.ts';
 
-const nanoseconds = (time: Timestamp): bigint => (typeof time === 'bigint' ? time : toNanoseconds(time));
+function writeTime(view: DataView, at: number, time: Timestamp): void {
+  if (typeof time === 'bigint') view.setBigUint64(at, time, true);
+  else writeTimestamp(view, at, time);
+}
+
+function writeNumber(view: DataView, at: number, value: number | bigint): void {
+  if (typeof value === 'bigint') view.setBigUint64(at, value, true);
+  else writeU64(view, at, value);
+}
 
 /** Writes a witx `filestat`: 64 bytes. */
 export function writeStat(memory: GuestMemory, pointer: number, stat: NodeStat): void {
   const at = memory.check(pointer, 64);
   const { view } = memory;
-  view.setBigUint64(at, stat.dev, true);
-  view.setBigUint64(at + 8, stat.ino, true);
-  view.setBigUint64(at + 16, BigInt(stat.filetype), true);
-  view.setBigUint64(at + 24, BigInt(stat.nlink), true);
-  view.setBigUint64(at + 32, BigInt(stat.size), true);
-  view.setBigUint64(at + 40, nanoseconds(stat.atime), true);
-  view.setBigUint64(at + 48, nanoseconds(stat.mtime), true);
-  view.setBigUint64(at + 56, nanoseconds(stat.ctime), true);
+  writeNumber(view, at, stat.dev);
+  writeNumber(view, at + 8, stat.ino);
+  writeU64(view, at + 16, stat.filetype);
+  writeU64(view, at + 24, stat.nlink);
+  writeU64(view, at + 32, stat.size);
+  writeTime(view, at + 40, stat.atime);
+  writeTime(view, at + 48, stat.mtime);
+  writeTime(view, at + 56, stat.ctime);
 }
 
 /** The times that witx `fstflags` ask for; `inval` where they contradict each other. */

@@ -10,7 +10,7 @@ import { INPUT_RIGHTS, OUTPUT_RIGHTS } from './rights.ts';
 
 /** The status of something that is not in a file system. */
 export function streamStat(filetype: number, ino: number): NodeStat {
-  return { dev: 0n, ino: BigInt(ino), filetype, nlink: 1, size: 0, atime: 0, mtime: 0, ctime: 0 };
+  return { dev: 0, ino, filetype, nlink: 1, size: 0, atime: 0, mtime: 0, ctime: 0 };
 }
 
 /** Takes what is there, or waits: `again` for a descriptor that does not block, else `Pending`. */

@@ -49,8 +49,8 @@ export class MemoryDirectory extends MemoryInode implements DirectoryNode, Direc
     return this.#names.size;
   }
 
-  parentIno(): bigint {
-    return BigInt((this.parent ?? this).ino);
+  parentIno(): number {
+    return (this.parent ?? this).ino;
   }
 
   lookup(name: string): MemoryNode | undefined {
@@ -64,7 +64,7 @@ export class MemoryDirectory extends MemoryInode implements DirectoryNode, Direc
   *from(cookie: number): Iterable<DirectoryEntry> {
     for (let at = this.#after(cookie); at < this.#order.length; at++) {
       const { name, node, cookie: own } = this.#order[at]!;
-      if (node) yield { name, ino: BigInt(node.ino), filetype: node.filetype, cookie: own + 1 };
+      if (node) yield { name, ino: node.ino, filetype: node.filetype, cookie: own + 1 };
     }
   }
 

@@ -29,7 +29,7 @@ export abstract class MemoryInode {
 
   stat(): NodeStat {
     const { ino, filetype, nlink, atime, mtime, ctime } = this;
-    return { dev: this.tree.dev, ino: BigInt(ino), filetype, nlink, size: this.size(), atime, mtime, ctime };
+    return { dev: this.tree.dev, ino, filetype, nlink, size: this.size(), atime, mtime, ctime };
   }
 
   setTimes(atime: Timestamp | undefined, mtime: Timestamp | undefined): void {

@@ -44,7 +44,7 @@ export class MemoryTree {
   readonly root: MemoryDirectory;
   readonly usage: Usage;
   /** Device number in file status; the host numbers its mounts. */
-  dev = 1n;
+  dev = 1;
   readonly now: () => number;
   /** Nodes that differ from the bundle. */
   readonly changed: Set<MemoryNode> = new Set();

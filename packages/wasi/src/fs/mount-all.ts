@@ -18,7 +18,7 @@ export function mountAll(namespace: Namespace, mounts: readonly Mount[]): Preope
     if (paths.has(path)) throw new WasiError('bad-option', `two mounts at ${path}`);
     paths.add(path);
   }
-  for (const [i, { root }] of mounts.entries()) if (root instanceof MemoryDirectory) root.tree.dev = BigInt(i + 1);
+  for (const [i, { root }] of mounts.entries()) if (root instanceof MemoryDirectory) root.tree.dev = i + 1;
   // Outer mounts first, so that an inner one lands on what is visible there.
   const placed: Mount[] = [];
   for (const mount of [...mounts].sort((a, b) => depth(a.path) - depth(b.path))) {

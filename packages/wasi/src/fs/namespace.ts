@@ -63,6 +63,8 @@ export class Namespace {
     if (path.length > MAX_PATH_BYTES / 4 && encodeText(path).length >= MAX_PATH_BYTES) {
       throw errno(wasi.ERRNO_NAMETOOLONG);
     }
+    const direct = this.#resolvePlain(base, path, last);
+    if (direct) return direct;
     // Names still to walk, the next one at the end.
     const names = path.split('/').reverse();
     const stack: Place[] = [base];
@@ -110,6 +112,30 @@ export class Namespace {
       if (!node) throw errno(wasi.ERRNO_NOENT);
       if (node.kind !== 'directory') throw errno(wasi.ERRNO_NOTDIR);
       stack.push({ node, mount });
+    }
+  }
+
+  /** Most paths: names only, no links on the way, and all of it there but perhaps the last. Undefined: walk in full. */
+  #resolvePlain(base: Place, path: string, last: LastLink): Resolved | undefined {
+    let here = base;
+    for (let start = 0; ; ) {
+      const end = path.indexOf('/', start);
+      const name = end === -1 ? path.slice(start) : path.slice(start, end);
+      if (name === '' || name === '.' || name === '..' || name.length > MAX_NAME_BYTES / 3) return undefined;
+      let node = here.node.lookup(name);
+      let { mount } = here;
+      const covering = node && this.#covers.size > 0 ? this.#covers.get(node) : undefined;
+      if (covering) {
+        mount = covering;
+        node = covering.root;
+      }
+      if (end === -1) {
+        if (node?.kind === 'symlink' && last === 'follow') return undefined;
+        return { parent: here, name, node, mount, slash: false };
+      }
+      if (node?.kind !== 'directory') return undefined;
+      here = { node, mount };
+      start = end + 1;
     }
   }
 }

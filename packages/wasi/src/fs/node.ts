@@ -4,8 +4,8 @@
 export type Timestamp = number | bigint;
 
 export interface NodeStat {
-  readonly dev: bigint;
-  readonly ino: bigint;
+  readonly dev: number | bigint;
+  readonly ino: number | bigint;
   readonly filetype: number;
   readonly nlink: number;
   readonly size: number;
@@ -44,7 +44,7 @@ export interface SymlinkNode extends NodeBase {
 
 export interface DirectoryEntry {
   readonly name: string;
-  readonly ino: bigint;
+  readonly ino: number | bigint;
   readonly filetype: number;
   /** Continue after this entry by asking for entries from here; stays valid while entries come and go. */
   readonly cookie: number;
@@ -60,7 +60,7 @@ export interface DirectoryNode extends NodeBase {
   /** The file system; nodes of two different ones cannot be linked or renamed into each other. */
   readonly fileSystem: object;
   lookup(name: string): FsNode | undefined;
-  parentIno(): bigint;
+  parentIno(): number | bigint;
   list(): DirectoryListing;
   createFile(name: string): FileNode;
   createDirectory(name: string): DirectoryNode;

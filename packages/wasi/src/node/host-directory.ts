@@ -166,7 +166,7 @@ class HostDirectory extends HostNode implements DirectoryNode {
       : new HostFile(this.fileSystem, this, name);
   }
 
-  parentIno(): bigint {
+  parentIno(): number | bigint {
     return (this.parent ?? this).stat().ino;
   }
 
