@@ -2,7 +2,6 @@
 // Arguments: layout|store IMAGE DIRECTORY
 
 import { createRegistryClient, parseReference, saveLayout } from '@wigeon/oci-client';
-import { ImageStore } from '../packages/node/src/images/index.ts';
 
 const [mode = '', image = '', directory = ''] = process.argv.slice(2);
 const reference = parseReference(image);
@@ -12,6 +11,7 @@ if (mode === 'layout') {
   const resolved = await repository.resolve(reference.tag ?? 'latest', { components: false, annotations: {} });
   await saveLayout(repository, resolved, directory);
 } else {
+  const { ImageStore } = await import('../packages/node/src/images/index.ts');
   await using store = await ImageStore.open({ directory, client });
   await store.ensure({ image, pullPolicy: 'Always', signal: new AbortController().signal });
 }

@@ -15,7 +15,9 @@ export { LayerBudget, type LayerLimits } from './layers/limits.ts';
 export { type Descriptor, type ImageConfig, type ImageManifest, parseImageConfig } from './manifest.ts';
 export { isImageConfigType, mediaTypes } from './media-types.ts';
 export { type BuiltImage, buildImage } from './node/build-image.ts';
+export { collectFiles } from './node/collect-files.ts';
 export { createNodeHasher } from './node/create-hasher.ts';
+export { readDockerConfig } from './node/docker-config.ts';
 export { type PushedImage, type PushOptions, pushImage, pushIndex, withPlainHttp } from './node/push-image.ts';
 export {
   createRegistryClient,

@@ -13,6 +13,9 @@ export function sniffCompression(head: Uint8Array): Compression {
   return 'none';
 }
 
+// Node's 16 KiB cost a trip to the thread pool each.
+const OUTPUT_SIZE = 256 * 1024;
+
 /** Yields the uncompressed bytes, in pieces, of whichever compression the first bytes tell. */
 export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const { head, rest } = await peek(source);
@@ -21,7 +24,8 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
     yield* rest;
     return;
   }
-  const decoder = compression === 'gzip' ? createGunzip() : createZstdDecompress();
+  const options = { chunkSize: OUTPUT_SIZE };
+  const decoder = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
   const cutter = compression === 'zstd' ? new FrameStream() : undefined;
   if (cutter) cutter.pipe(decoder);
   cutter?.on('error', (error) => decoder.destroy(error));
