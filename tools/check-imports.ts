@@ -16,6 +16,7 @@ const PACKAGES: Readonly<Record<string, { code: readonly string[]; tests?: reado
     code: ['agent', 'browsers', 'node', 'oci-client', 'playground', 'protocol', 'suspend', 'wasi'],
     tests: ['testkit'],
   },
+  release: { code: ['agent', 'cli', 'oci-client', 'playground'] },
 };
 
 const IMPORT = /(?:^|[\s;])(?:import|export)\s(?:[^'"]*?\sfrom\s*)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;

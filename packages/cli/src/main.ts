@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.ts';
+import { instrumentCommand } from './commands/instrument.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pushCommand } from './commands/push.ts';
 import { runCommand } from './commands/run.ts';
@@ -18,7 +19,7 @@ const program = new Command('wigeon')
     'after',
     `\nExit codes: ${exitCodes.usage} wrong usage, ${exitCodes.failure} failure; \`run\` exits with the code of the program.`,
   );
-for (const command of [upCommand(), nodeCommand(), agentCommand(), runCommand(), pushCommand()])
+for (const command of [upCommand(), nodeCommand(), agentCommand(), runCommand(), pushCommand(), instrumentCommand()])
   program.addCommand(command.exitOverride());
 
 try {

@@ -7,8 +7,10 @@ import { goCommand } from './go.ts';
 export interface GoBuild {
   /** Flags, without the output file. */
   readonly args: readonly string[];
-  /** The folder of the main package. */
+  /** The folder of the module. */
   readonly source: string;
+  /** The main packages. */
+  readonly packages: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
   readonly log: (line: string) => void;
@@ -27,9 +29,9 @@ export async function runGoBuild(build: GoBuild, output: string): Promise<void> 
   );
   try {
     // Downloads the modules, and tells how many packages there will be.
-    progress.total = await runGo(build, ['list', ...build.args, '-deps', '.'], progress);
+    progress.total = await runGo(build, ['list', ...build.args, '-deps', ...build.packages], progress);
     // -v prints each package as it is compiled: the only sign of life that the compiler gives.
-    await runGo(build, ['build', '-v', ...build.args, '-o', output, '.'], progress);
+    await runGo(build, ['build', '-v', ...build.args, '-o', output, ...build.packages], progress);
   } finally {
     clearInterval(timer);
   }
