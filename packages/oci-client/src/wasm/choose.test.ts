@@ -1,4 +1,5 @@
 // The table of docs/images.md: each shape in which Wasm is shipped, and what is taken from it.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FileTree } from '../layers/file-tree.ts';
 import type { TreeEntry } from '../layers/layer-entry.ts';
@@ -11,166 +12,45 @@ interface ShapeCase {
   readonly name: string;
   readonly config: string;
   readonly layers: readonly string[];
-  readonly platform?: string;
-  readonly labels?: Record<string, string>;
-  readonly annotations?: Record<string, string>;
+  readonly platform: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
   readonly takes: string;
 }
 
-const shapes: readonly ShapeCase[] = [
-  {
-    name: 'root file system, wasip1/wasm',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip],
-    platform: 'wasip1/wasm',
-    takes: 'A files',
-  },
-  {
-    name: 'root file system, wasi/wasm',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerZstd],
-    platform: 'wasi/wasm',
-    takes: 'A files',
-  },
-  {
-    name: 'root file system, wasi/wasm32',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerTar],
-    platform: 'wasi/wasm32',
-    takes: 'A files',
-  },
-  {
-    name: 'the same in Docker types',
-    config: mediaTypes.dockerConfig,
-    layers: ['application/vnd.docker.image.rootfs.diff.tar.gzip'],
-    platform: 'wasi/wasm',
-    takes: 'A files',
-  },
-  {
-    name: 'non-distributable layers',
-    config: mediaTypes.config,
-    layers: ['application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'],
-    platform: 'wasi/wasm',
-    takes: 'A files',
-  },
-  {
-    name: 'compat image',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip],
-    platform: 'linux/amd64',
-    annotations: { 'module.wasm.image/variant': 'compat' },
-    takes: 'B files',
-  },
-  {
-    name: 'compat-smart image (crun)',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip],
-    platform: 'linux/amd64',
-    annotations: { 'module.wasm.image/variant': 'compat-smart' },
-    takes: 'B files',
-  },
-  {
-    name: 'annotated for crun',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip],
-    platform: 'linux/arm64',
-    annotations: { 'run.oci.handler': 'wasm' },
-    takes: 'B files',
-  },
-  {
-    name: 'linux without annotation',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip],
-    platform: 'linux/amd64',
-    takes: 'no_wasm',
-  },
-  { name: 'no platform at all', config: mediaTypes.config, layers: [mediaTypes.layerGzip], takes: 'no_wasm' },
-  {
-    name: 'runwasi layer',
-    config: mediaTypes.config,
-    layers: [mediaTypes.wasm],
-    platform: 'wasi/wasm',
-    takes: 'C layer 0',
-  },
-  {
-    name: 'runwasi component layer',
-    config: mediaTypes.config,
-    layers: ['application/vnd.bytecodealliance.wasm.component.layer.v0+wasm'],
-    platform: 'wasi/wasm',
-    takes: 'C layer 0',
-  },
-  {
-    name: 'runwasi with files before the module',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip, mediaTypes.wasm],
-    platform: 'wasi/wasm',
-    takes: 'C layer 1',
-  },
-  {
-    name: 'Wasm layer under a linux config',
-    config: mediaTypes.config,
-    layers: [mediaTypes.wasm],
-    platform: 'linux/amd64',
-    takes: 'unsupported_media_type',
-  },
-  {
-    name: 'CNCF Wasm artifact',
-    config: mediaTypes.wasmConfig,
-    layers: [mediaTypes.wasm],
-    platform: 'wasip1/wasm',
-    takes: 'D layer 0',
-  },
-  {
-    name: 'CNCF artifact of several layers',
-    config: mediaTypes.wasmConfig,
-    layers: [mediaTypes.wasm, mediaTypes.wasm],
-    platform: 'wasip2/wasm',
-    takes: 'D layer 0',
-  },
-  {
-    name: 'wasm-to-oci',
-    config: 'application/vnd.wasm.config.v1+json',
-    layers: ['application/vnd.wasm.content.layer.v1+wasm'],
-    takes: 'E layer 0',
-  },
-  {
-    name: 'wasmCloud actor',
-    config: 'application/vnd.wasmcloud.actor.archive.config',
-    layers: ['application/vnd.module.wasm.content.layer.v1+wasm'],
-    takes: 'E layer 0',
-  },
-  { name: 'empty config', config: mediaTypes.empty, layers: [mediaTypes.wasm], takes: 'E layer 0' },
-  {
-    name: 'Spin application',
-    config: mediaTypes.config,
-    layers: ['application/vnd.wasm.content.layer.v1+wasm'],
-    platform: 'Wasip1/wasm',
-    labels: { 'com.fermyon.spin.lockedAppDigest': 'x' },
-    takes: 'spin_application',
-  },
-  {
-    name: 'Spin by its layer',
-    config: mediaTypes.config,
-    layers: ['application/vnd.fermyon.spin.application.v1+config', mediaTypes.wasm],
-    platform: 'Wasip1/wasm',
-    takes: 'spin_application',
-  },
-  {
-    name: 'another artifact',
-    config: 'application/vnd.cncf.helm.config.v1+json',
-    layers: ['application/vnd.cncf.helm.chart.content.v1.tar+gzip'],
-    takes: 'no_wasm',
-  },
-  {
-    name: 'a layer of an unknown type',
-    config: mediaTypes.config,
-    layers: [mediaTypes.layerGzip, 'application/x'],
-    platform: 'wasi/wasm',
-    takes: 'unsupported_media_type',
-  },
-];
+/** The rows of the table in docs/images.md: what is promised there is what is tested here. */
+function documentedShapes(): ShapeCase[] {
+  const text = readFileSync(new URL('../../../../docs/images.md', import.meta.url), 'utf8');
+  const [, table = ''] = /<!-- shapes -->([\s\S]*?)<!-- \/shapes -->/.exec(text) ?? [];
+  const codes = (cell: string): string[] => [...cell.matchAll(/`([^`]*)`/g)].map(([, code]) => code!);
+  const pairs = (words: readonly string[]): Record<string, string> =>
+    Object.fromEntries(words.map((word) => word.split('=')));
+  return table
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+    .map((line) => {
+      const [, name, config, layers, platform, marks, takes] = line.split('|').map((cell) => cell.trim()) as string[];
+      const labels = codes(marks!.replace(/(?<!label )`[^`]*`/g, ''));
+      return {
+        name: name!,
+        config: codes(config!)[0]!,
+        layers: codes(layers!),
+        platform: codes(platform!)[0] ?? '',
+        annotations: pairs(codes(marks!.replace(/label `[^`]*`/g, ''))),
+        labels: pairs(labels),
+        takes: takes!,
+      };
+    });
+}
 
-test.each(shapes)('$name: $takes', ({ config, layers, platform, labels, annotations = {}, takes }) => {
+const shapes = documentedShapes();
+
+test('the table of docs/images.md is there', () => {
+  expect(shapes.length).toBeGreaterThan(20);
+});
+
+test.each(shapes)('$name: $takes', ({ config, layers, platform, labels, annotations, takes }) => {
   const digest = `sha256:${'0'.repeat(64)}`;
   const manifest = parseManifest(
     json({
@@ -180,7 +60,7 @@ test.each(shapes)('$name: $takes', ({ config, layers, platform, labels, annotati
     mediaTypes.manifest,
   );
   if (manifest.kind !== 'manifest') throw new Error('not a manifest');
-  const [os, architecture] = platform?.split('/') ?? [];
+  const [os, architecture] = platform.split('/');
   const parsed = isImageConfigType(config)
     ? parseImageConfig(json({ os, architecture, config: { Labels: labels } }))
     : undefined;
