@@ -13,6 +13,7 @@ export { WasiHost, type WasiOptions } from './host.ts';
 export type { RandomSource } from './random.ts';
 export { decodeState, encodeState } from './state/encode.ts';
 export type { DescriptorState, NodeReference, NodeState, TreeState, WasiState } from './state/state.ts';
+export { type BatchOptions, batchOutputs } from './stream/batch.ts';
 export { closedInput, InputQueue } from './stream/input.ts';
 export { directOutput, OutputQueue, type OutputQueueOptions } from './stream/output.ts';
 export {

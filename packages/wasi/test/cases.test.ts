@@ -59,5 +59,5 @@ test('wasmtime gives the same outcomes, but for differences with a reason, each 
     }
   }
   expect(unexplained).toEqual([]);
-  expect(differences.filter(({ cases }) => !used.has(cases))).toEqual([]);
+  expect(differences.filter(({ cases, sometimes }) => !sometimes && !used.has(cases))).toEqual([]);
 });

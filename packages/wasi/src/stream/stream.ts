@@ -23,7 +23,7 @@ export interface OutputStream extends Waitable {
   /** The consumer is gone: writing fails with `pipe`. */
   readonly closed: boolean;
   /** Passes on what is held back; called before the guest waits and when it ends. */
-  flush?(): void;
+  flush?(): unknown;
   /** Nothing more will be written. */
   end?(): void;
 }

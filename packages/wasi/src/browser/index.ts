@@ -1,0 +1,1 @@
+export { type RemoteSourceOptions, remoteSource } from './remote-source.ts';
