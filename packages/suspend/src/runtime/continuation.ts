@@ -1,10 +1,12 @@
 import { FunctionCode } from '../analysis/function-code.ts';
 import type { Site } from '../analysis/sites.ts';
+import type { CaptureShape } from '../instrument/capture-shape.ts';
 import { addedIndexes, PortSignatures, type RewriteContext } from '../instrument/context.ts';
 import type { Slot } from '../instrument/layout.ts';
 import type { Instrumented } from '../instrument/metadata.ts';
 import { exported } from '../instrument/names.ts';
-import { type CaptureShape, Rewriter } from '../instrument/rewriter.ts';
+import { insideTry } from '../instrument/resume-path.ts';
+import { Rewriter } from '../instrument/rewriter.ts';
 import type { Module } from '../module/decode.ts';
 import { encodeModule, extendVector, TypeTable } from '../module/encode.ts';
 import { SuspendError } from '../module/error.ts';
@@ -98,7 +100,7 @@ export class ContinuationFactory {
       slots,
       savedSlots: rewriter.shape(site) === 'handler' ? rewriter.unionSlots() : slots,
       shape: rewriter.shape(site),
-      catches: rewriter.insideTry(site.instruction),
+      catches: insideTry(code, rewriter.map, site.instruction),
       resultTypes: code.signature(index).results,
     };
     this.#sites.set(offset, info);
