@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 180_000,
           hookTimeout: 600_000,
         },
       },
@@ -18,7 +18,7 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           // One control plane and one set of browsers at a time: two cores.
           fileParallelism: false,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 900_000,
         },
       },

@@ -1,5 +1,5 @@
 // A program goes on, with its stack, memory and files, when its agent goes away.
-import { type TestAgent, TestCluster, type TestPod } from '@wigeon/testkit/cluster';
+import { TestCluster, type TestPod } from '@wigeon/testkit/cluster';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Steps of `compute`, a second or so each, and the checkpoints that the annotation asks for. */

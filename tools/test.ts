@@ -43,8 +43,20 @@ function step(title: string): void {
   console.log(`\n== ${title} (${Math.round(performance.now() / 1000)} s)`);
 }
 
+/** Browsers from the system's packages, and the control plane, built once. A failure is told, and counts as one. */
 async function setup(): Promise<boolean> {
-  return false;
+  const log = (line: string): void => console.log(`  ${line}`);
+  try {
+    const { installBrowsers } = await import('../packages/browsers/src/index.ts');
+    await installBrowsers({ log });
+    const { startPlayground } = await import('../packages/playground/src/index.ts');
+    await (await startPlayground({ log }))[Symbol.asyncDispose]();
+    return false;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    counts.failed++;
+    return true;
+  }
 }
 
 /** Adds a vitest JSON report to the counts; a run that failed without a failed test (a crash, a hook) counts as one. */

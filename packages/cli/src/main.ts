@@ -1,13 +1,32 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { agentCommand } from './commands/agent.ts';
-import { instrumentCommand } from './commands/instrument.ts';
-import { nodeCommand } from './commands/node.ts';
-import { pushCommand } from './commands/push.ts';
-import { runCommand } from './commands/run.ts';
-import { upCommand } from './commands/up.ts';
 import { exitCodes, reportError } from './exit-codes.ts';
 import { version } from './version.ts';
+
+/** Each command's code is loaded only when it is called: `run` must not wait for a Kubernetes client. */
+const commands: Readonly<Record<string, readonly [description: string, load: () => Promise<Command>]>> = {
+  up: [
+    'a local playground: control plane, registry, node, agent page, and a first pod',
+    async () => (await import('./commands/up.ts')).upCommand(),
+  ],
+  node: ['run the virtual kubelet', async () => (await import('./commands/node.ts')).nodeCommand()],
+  agent: [
+    'lend this machine to a node, without a browser',
+    async () => (await import('./commands/agent.ts')).agentCommand(),
+  ],
+  run: [
+    'run a WASI program here as an agent would, and exit with its code',
+    async () => (await import('./commands/run.ts')).runCommand(),
+  ],
+  push: [
+    'put a .wasm file into a registry as an image, or join images into one index',
+    async () => (await import('./commands/push.ts')).pushCommand(),
+  ],
+  instrument: [
+    'make a module that can be suspended anywhere',
+    async () => (await import('./commands/instrument.ts')).instrumentCommand(),
+  ],
+};
 
 const program = new Command('wigeon')
   .description('A Kubernetes node whose capacity is browsers')
@@ -19,10 +38,12 @@ const program = new Command('wigeon')
     'after',
     `\nExit codes: ${exitCodes.usage} wrong usage, ${exitCodes.failure} failure; \`run\` exits with the code of the program.`,
   );
-for (const command of [upCommand(), nodeCommand(), agentCommand(), runCommand(), pushCommand(), instrumentCommand()])
-  program.addCommand(command.exitOverride());
 
 try {
+  for (const [name, [description, load]] of Object.entries(commands)) {
+    const command = name === process.argv[2] ? await load() : new Command(name);
+    program.addCommand(command.description(description).exitOverride());
+  }
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;

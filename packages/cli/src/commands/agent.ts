@@ -4,7 +4,6 @@ import { aborted, untilInterrupted } from '../interrupt.ts';
 
 export function agentCommand(): Command {
   return new Command('agent')
-    .description('lend this machine to a node, without a browser')
     .argument('<url>', "address of the node's gateway, such as http://127.0.0.1:8080")
     .requiredOption('--key <key>', "the site's publishable key")
     .option('--name <name>', 'name shown to operators (default: the host name)')

@@ -4,7 +4,6 @@ import { Command } from 'commander';
 
 export function instrumentCommand(): Command {
   return new Command('instrument')
-    .description('make a module that can be suspended anywhere')
     .argument('<module>', 'a .wasm file')
     .requiredOption('-o, --output <file>', 'where the result goes')
     .action(async (file: string, { output }: { output: string }) => {

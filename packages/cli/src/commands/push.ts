@@ -15,7 +15,6 @@ interface Options {
 
 export function pushCommand(): Command {
   return new Command('push')
-    .description('put a .wasm file into a registry as an image, or join images into one index')
     .argument('<sources...>', 'FILE.wasm REF, or with --index PART-REF… REF')
     .option('--entrypoint <words...>', 'argument vector of the image; the first word is the path of the module')
     .option('--env <name=value>', 'a variable of the image (repeatable)', collect, [])

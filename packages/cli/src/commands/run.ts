@@ -15,7 +15,6 @@ interface Options {
 
 export function runCommand(): Command {
   return new Command('run')
-    .description('run a WASI program here as an agent would, and exit with its code')
     .argument('<module>', 'a .wasm file of WASI preview 1')
     .argument('[args...]', 'its arguments')
     .option('--dir <host::guest>', 'a directory it may use (repeatable); GUEST defaults to HOST', directory, [])

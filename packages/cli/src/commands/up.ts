@@ -15,7 +15,6 @@ interface Options {
 
 export function upCommand(): Command {
   return new Command('up')
-    .description('a local playground: control plane, registry, node, agent page, and a first pod')
     .option('--once', 'exit after the log of the first pod')
     .option('--agents <n>', 'how many agents to start', positive, 1)
     .addOption(
