@@ -10,6 +10,8 @@ import { kubernetesRelease, sourceDirectory } from './kubernetes-release.ts';
 interface GoModule {
   /** Import paths of the programs; what they are called in the folder is the last part. */
   readonly packages: readonly string[];
+  /** Files beside go.mod and go.sum that the result depends on. */
+  readonly sources?: readonly string[];
   /** How long it takes without a cache, on two cores. */
   readonly duration: string;
   readonly flags: () => Promise<GoFlags>;
@@ -33,9 +35,13 @@ const modules: Readonly<Record<GoModuleName, GoModule>> = {
     },
   },
   containerd: {
-    packages: ['containerd', 'containerd-shim-runc-v2', 'ctr'].map(
-      (name) => `github.com/containerd/containerd/v2/cmd/${name}`,
-    ),
+    packages: [
+      ...['containerd', 'containerd-shim-runc-v2', 'ctr'].map(
+        (name) => `github.com/containerd/containerd/v2/cmd/${name}`,
+      ),
+      './pause',
+    ],
+    sources: ['pause/main.go'],
     duration: 'two minutes',
     flags: async () => plain('no_btrfs no_devmapper no_zfs'),
   },
@@ -48,7 +54,7 @@ const modules: Readonly<Record<GoModuleName, GoModule>> = {
 
 /**
  * Returns the folder that holds the programs of a module: `kubelet` and `kube-proxy` of `worker`; `containerd`,
- * `containerd-shim-runc-v2` and `ctr` of `containerd`; `helm` of `helm`. Builds them if the cache does not have them.
+ * `containerd-shim-runc-v2`, `ctr` and `pause` of `containerd`; `helm` of `helm`. Builds them if the cache does not have them.
  *
  * Rejects with `go_missing`, `go_too_old` or `build_failed`.
  */
@@ -57,7 +63,7 @@ export async function goPrograms(name: GoModuleName, options: BuildOptions = {})
   const source = join(sourceDirectory, name);
   const flags = await module.flags();
   const hash = createHash('sha256').update(JSON.stringify([flags, module.packages]));
-  for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(source, file)));
+  for (const file of ['go.mod', 'go.sum', ...(module.sources ?? [])]) hash.update(await readFile(join(source, file)));
   return buildOnce(
     {
       what: module.packages.map((path) => path.slice(path.lastIndexOf('/') + 1)).join(', '),

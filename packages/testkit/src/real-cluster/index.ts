@@ -1,0 +1,3 @@
+export type { Forward } from './forward.ts';
+export { whyNoCluster } from './needs.ts';
+export { RealCluster } from './real-cluster.ts';
