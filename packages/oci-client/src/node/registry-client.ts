@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch } from 'undici';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { RegistryClient, type RegistryClientOptions } from '../client/registry-client.ts';
 import { apiHost } from '../reference.ts';
 import type { Fetch } from '../transport/fetch.ts';
@@ -43,19 +45,46 @@ export function createRegistryClient(options: NodeRegistryClientOptions = {}): N
   });
 }
 
+/** `fetch` by undici's `request`: its own `fetch` copies every chunk, which a pull feels in time and memory. */
 function undiciFetch(choose: (url: URL) => Dispatcher): Fetch {
   return async (url, { method, headers, body, signal }) => {
-    const response = await fetch(url, {
-      method,
+    const answer = await choose(url).request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: method as Dispatcher.HttpMethod,
       headers: { 'user-agent': 'wigeon', ...headers },
-      redirect: 'manual',
-      dispatcher: choose(url),
-      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer>, duplex: 'half' }),
+      // Its types do not know that a web stream is an async iterable.
+      body: body instanceof ReadableStream ? Readable.fromWeb(body as NodeReadableStream) : (body ?? null),
       ...(signal ? { signal } : {}),
     });
-    // undici's own types and the web's describe the same object.
-    return response as unknown as Response;
+    const bodiless = method === 'HEAD' || answer.statusCode === 204 || answer.statusCode === 304;
+    if (bodiless) await answer.body.dump();
+    const responseHeaders = new Headers();
+    for (const [name, value] of Object.entries(answer.headers)) {
+      for (const each of typeof value === 'string' ? [value] : (value ?? [])) responseHeaders.append(name, each);
+    }
+    return new Response(bodiless ? null : streamOf(answer.body), {
+      status: answer.statusCode,
+      headers: responseHeaders,
+    });
   };
+}
+
+/** A web stream that reads only when it is read, so that nothing is held but what is being used. */
+function streamOf(body: Dispatcher.ResponseData['body']): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = body[Symbol.asyncIterator]();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      // What is left of a short body is read, so that its connection can be used again; a long one is closed.
+      cancel: () => body.dump({ limit: 64 * 1024 }),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 function dispatcher({

@@ -8,7 +8,7 @@ import type { Descriptor } from '../manifest.ts';
 
 // As many as skopeo's.
 const PARALLEL_BLOBS = 6;
-const WRITE_SIZE = 1024 * 1024;
+const WRITE_SIZE = 256 * 1024;
 
 export interface SaveOptions {
   readonly signal?: AbortSignal;
