@@ -23,6 +23,7 @@ static void report(const char *name, long count) {
 int main(int argc, char **argv) {
   int megabytes = argc > 1 ? atoi(argv[1]) : 64;
   int files = argc > 2 ? atoi(argv[2]) : 2000;
+  long writes = argc > 3 ? atol(argv[3]) : 300000;
   static char block[4096];
   memset(block, 'x', sizeof block);
   long blocks = megabytes * 256L;
@@ -62,9 +63,9 @@ int main(int argc, char **argv) {
   report("clock", calls);
   begin();
   lseek(fd, 0, SEEK_SET);
-  for (long i = 0; i < calls; i++)
+  for (long i = 0; i < writes; i++)
     if (write(fd, "0123456789", 10) != 10) return 5;
-  report("write-10", calls);
+  report("write-10", writes);
   close(fd);
   struct stat st;
   mkdir("a", 0755);

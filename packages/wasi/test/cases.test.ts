@@ -14,7 +14,7 @@ const worker = new URL('./run-program.worker.ts', import.meta.url);
 const header = readFileSync(join(directory, 'cases.h'), 'utf8');
 
 const env = { PLAIN: 'value', UNICODE: 'äöü€😀', EMPTY: '', EQUALS: 'a=b=c' };
-const programs = ['environment', 'files', 'invalid', 'kinds', 'open', 'paths', 'poll', 'readdir', 'rename'];
+const programs = ['environment', 'files', 'invalid', 'kinds', 'open', 'paths', 'poll', 'readdir', 'rename', 'rights'];
 /** wasmtime ends the program for values that the specification does not list. */
 const withoutReference = ['invalid'];
 
