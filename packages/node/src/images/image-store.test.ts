@@ -196,6 +196,13 @@ describe('pull policy', () => {
     );
   });
 
+  test('a registry without HEAD is asked by GET', async () => {
+    const { registry, store } = await place();
+    await addImage(registry, 'app', '1');
+    registry.intercept(({ method }, response) => method === 'HEAD' && !!response.writeHead(405).end());
+    expect((await store.ensure(request(registry))).bundle.module.size).toBe(8);
+  });
+
   test('Never asks nobody and says what is missing', async () => {
     const { registry, store } = await place();
     await addImage(registry, 'app', '1');
@@ -437,6 +444,19 @@ describe('credentials', () => {
     const later = await reopen();
     expect((await later.ensure(request(registry, 'app:1', { secrets: ann }))).pulled).toBeNull();
     expect((await failure(later.ensure(request(registry)))).code).toBe('ErrImagePull');
+  });
+
+  test("a registry that claims the digest of another's image does not get it handed out", async () => {
+    const { registry, store } = await place(users('ann'));
+    const { digest } = await addImage(registry, 'private', '1');
+    await store.ensure(request(registry, 'private:1', { secrets: secret(registry, 'ann') }));
+    registry.intercept(({ path, method }, response) => {
+      if (!path.startsWith('/v2/evil/')) return false;
+      response.writeHead(method === 'HEAD' ? 200 : 404, { 'docker-content-digest': digest });
+      response.end();
+      return true;
+    });
+    expect((await failure(store.ensure(request(registry, 'evil:1')))).code).toBe('ErrImagePull');
   });
 
   test('secrets are not on the disk', async () => {

@@ -244,7 +244,7 @@ export class ImageStore implements AsyncDisposable {
     // HEAD does not count against pull quotas, and for an unchanged image nothing else is needed.
     const head = await repository.head(wanted, { signal });
     if (before && head?.digest === before.name.root) return { ...before, transferred: 0 };
-    const known = head && this.#byRoot(head.digest, linux);
+    const known = head && this.#byRoot(reference, head.digest, linux);
     const root = known?.name.root;
     if (known && root) {
       const name = { ...known.name, name: formatReference(reference) };
@@ -288,9 +288,16 @@ export class ImageStore implements AsyncDisposable {
     return image && { name, image };
   }
 
-  #byRoot(root: Digest, linux: boolean): { name: NameRecord; image: ImageRecord } | undefined {
+  /**
+   * An image of the same repository under another tag. Of another repository it is not taken: a registry may claim any
+   * digest, and would so be given what others had to show credentials for.
+   */
+  #byRoot(reference: Reference, root: Digest, linux: boolean): { name: NameRecord; image: ImageRecord } | undefined {
     for (const { record } of this.#names.all()) {
-      const image = record.root === root && record.linux === linux ? this.#complete(record.manifest) : undefined;
+      if (record.root !== root || record.linux !== linux) continue;
+      const { registry, repository } = parseReference(record.name);
+      if (registry !== reference.registry || repository !== reference.repository) continue;
+      const image = this.#complete(record.manifest);
       if (image) return { name: record, image };
     }
     return undefined;

@@ -47,6 +47,8 @@ export function headManifest(
       credential: session.credentialFor(endpoint),
       signal: options.signal,
     });
+    // Some registries know no HEAD; the manifest itself tells as much.
+    if (response.status === 405 || response.status === 501) return undefined;
     if (!response.ok)
       throw await answerError(response, `manifest ${tagOrDigest} of ${session.repository}`, session.transport.now());
     const digest = response.headers.get('docker-content-digest');
