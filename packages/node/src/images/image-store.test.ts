@@ -235,6 +235,33 @@ describe('pull policy', () => {
     expect(layers).toHaveLength(1);
   });
 
+  test('a pull that fails does not fail another one that waited for the same layer', async () => {
+    const { registry, store } = await place();
+    for (const name of ['bad', 'good']) await addImage(registry, name, '1');
+    const layer = manifestLayer(registry);
+    const arrived = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    registry.intercept(async ({ path }, response) => {
+      if (!path.startsWith('/v2/bad/blobs/') || !path.includes(layer)) return false;
+      arrived.resolve();
+      await go.promise;
+      return !!response.writeHead(403).end();
+    });
+    const bad = failure(store.ensure(request(registry, 'bad:1')));
+    await arrived.promise;
+    const waiting = Promise.withResolvers<void>();
+    registry.intercept(({ path }) => {
+      // The config is the last thing that is asked for before the layer.
+      if (path.startsWith('/v2/good/blobs/')) waiting.resolve();
+      return false;
+    });
+    const good = store.ensure(request(registry, 'good:1'));
+    await waiting.promise;
+    go.resolve();
+    expect((await bad).code).toBe('ErrImagePull');
+    expect((await good).bundle.module.size).toBe(8);
+  });
+
   test('one pod that gives up does not end the pull of another', async () => {
     const { registry, store } = await place();
     await addImage(registry, 'app', '1');

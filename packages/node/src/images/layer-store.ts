@@ -101,7 +101,7 @@ export class LayerStore {
       }
       await syncDirectory(unfinished);
       options.signal.throwIfAborted();
-      await rename(unfinished, this.#path(descriptor.digest));
+      await moveIntoPlace(unfinished, this.#path(descriptor.digest));
       await syncDirectory(this.#directory);
     } catch (error) {
       await rm(unfinished, { recursive: true, force: true });
@@ -144,6 +144,17 @@ export class LayerStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
       throw error;
     }
+  }
+}
+
+/** What has the final name is complete; if another pull was faster, its layer is the same. */
+async function moveIntoPlace(unfinished: string, final: string): Promise<void> {
+  try {
+    await rename(unfinished, final);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    await rm(unfinished, { recursive: true, force: true });
   }
 }
 

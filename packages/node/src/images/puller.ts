@@ -89,6 +89,24 @@ export class Puller {
     return { ...base, ...defaults, source: { from: 'files', layers: source.layers.map(({ digest }) => digest) } };
   }
 
+  /**
+   * Brings a blob once for all who want it. Who waited for another's attempt that failed makes one of its own: the other
+   * may have asked another repository, or with other credentials.
+   */
+  async #once(key: string, signal: AbortSignal, bring: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    for (let own = false; ; ) {
+      try {
+        return await this.#flights.run(key, signal, (shared) => {
+          own = true;
+          return bring(shared);
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (own) throw error;
+      }
+    }
+  }
+
   async #config(
     repository: Repository,
     descriptor: Descriptor,
@@ -113,7 +131,7 @@ export class Puller {
   ): Promise<void> {
     if (this.#modules.get(layer.digest)) return;
     new LayerBudget(this.#limits).addBytes(layer.size, layer.size, layer.size);
-    await this.#flights.run(`module ${layer.digest}`, signal, async (shared) => {
+    await this.#once(`module ${layer.digest}`, signal, async (shared) => {
       if (this.#modules.get(layer.digest)) return;
       const stream = await repository.blob(layer, { signal: shared, onProgress: onBytes });
       await this.#modules.add(layer.digest, stream, name);
@@ -147,7 +165,7 @@ export class Puller {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const { layer, diffId } = next;
         if (this.#layers.get(layer.digest)) continue;
-        await this.#flights.run(`layer ${layer.digest}`, together, async (shared) => {
+        await this.#once(`layer ${layer.digest}`, together, async (shared) => {
           if (this.#layers.get(layer.digest)) return;
           let received = 0;
           const stream = await repository.blob(layer, {
