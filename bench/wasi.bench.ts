@@ -125,7 +125,10 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   for (let round = 0; round < rounds; round++) {
     const plain = plainCopy(megabytes);
-    for (const [name, host] of Object.entries(hosts)) {
+    // Each host is first once, second once, and so on: what one leaves to the garbage collector falls on the next.
+    const order = Object.entries(hosts);
+    order.push(...order.splice(0, round % order.length));
+    for (const [name, host] of order) {
       add('plain array copy of 4 KiB, ns', name, plain);
       // The shim appends in quadratic time (64 MB take minutes), so it gets less to write; its figures flatter it.
       const slow = name === 'browser_wasi_shim';

@@ -39,7 +39,7 @@ describe.each(['shared', 'promise', 'sleep'] as const)('waiting by %s', (kind) =
       { after: 'tick 3\n', text: 'one\n' },
       { after: 'line one\n', text: 'twö\nthree\n' },
     ];
-    expect(await run(engine, go, lines)).toEqual({
+    expect(await run(engine, go, lines)).toMatchObject({
       code: 5,
       stdout: 'tick 1\ntick 2\ntick 3\nline one\nline twö\nline three\nend after the third tick: true\n',
     });
@@ -52,7 +52,7 @@ describe.each(['shared', 'promise', 'sleep'] as const)('waiting by %s', (kind) =
       { after: '', text: 'first\n' },
       { after: 'got first\n', text: 'second\n' },
     ];
-    expect(await run(engine, program, lines)).toEqual({ code: 0, stdout: 'got first\ngot second\nend\n' });
+    expect(await run(engine, program, lines)).toMatchObject({ code: 0, stdout: 'got first\ngot second\nend\n' });
   });
 });
 

@@ -14,7 +14,7 @@ import {
 
 export interface WaitingRun {
   readonly kind: 'shared' | 'promise' | 'sleep';
-  /** Fed one by one, each when the output so far contains its `after`; then the end. */
+  /** Fed one by one, each when the output so far contains its `after`; then the end. `%T` becomes the time of feeding. */
   readonly lines: readonly { readonly after: string; readonly text: string }[];
 }
 
@@ -23,7 +23,11 @@ export interface WaitingResult {
   readonly impossible?: true;
   readonly code?: number;
   readonly stdout?: string;
+  /** Milliseconds from feeding a time to its being printed. */
+  readonly latencies?: readonly number[];
 }
+
+const now = (): number => performance.timeOrigin + performance.now();
 
 export default async function run({ kind, lines }: WaitingRun, context: EngineContext): Promise<WaitingResult> {
   const module = await WebAssembly.compile((await context.file('program')) as Uint8Array<ArrayBuffer>);
@@ -35,9 +39,10 @@ export default async function run({ kind, lines }: WaitingRun, context: EngineCo
         createSharedPipe(doorbell),
         lines.map(({ text }) => text),
       )
-    : sameThread();
+    : sameThread(kind === 'promise' ? 20 : 0);
   let stdout = '';
   let fed = 0;
+  const latencies: number[] = [];
   const feedOn = (): void => {
     while (fed < lines.length && stdout.includes(lines[fed]!.after)) feed.push(lines[fed++]!.text);
     if (fed === lines.length) feed.end();
@@ -48,7 +53,9 @@ export default async function run({ kind, lines }: WaitingRun, context: EngineCo
     env: {},
     stdin: feed.stdin,
     stdout: (bytes) => {
-      stdout += decoder.decode(bytes, { stream: true });
+      const text = decoder.decode(bytes, { stream: true });
+      for (const [, time] of text.matchAll(/@([\d.]+)/g)) latencies.push(now() - Number(time));
+      stdout += text;
       feedOn();
     },
     stderr: (bytes) => context.log(decoder.decode(bytes)),
@@ -57,7 +64,7 @@ export default async function run({ kind, lines }: WaitingRun, context: EngineCo
   feedOn();
   const code = await host.startAsync(new WebAssembly.Instance(module, host.imports));
   feed.close();
-  return { code, stdout };
+  return { code, stdout, latencies };
 }
 
 interface Feed {
@@ -67,12 +74,14 @@ interface Feed {
   close(): void;
 }
 
-function sameThread(): Feed {
+/** After a delay, so that the guest is already waiting; at once where nothing runs while it waits. */
+function sameThread(delay: number): Feed {
   const stdin = new InputQueue();
+  const later = (change: () => void): void => void (delay > 0 ? setTimeout(change, delay) : change());
   return {
     stdin,
-    push: (text) => stdin.push(new TextEncoder().encode(text)),
-    end: () => stdin.end(),
+    push: (text) => later(() => stdin.push(new TextEncoder().encode(text.replace('%T', String(now()))))),
+    end: () => later(() => stdin.end()),
     close: () => {},
   };
 }
@@ -89,7 +98,7 @@ const FEEDER = `({ pipe, due, lines }) => {
   lines.forEach((line, i) => {
     for (let now = Atomics.load(due, 0); now <= i; now = Atomics.load(due, 0)) Atomics.wait(due, 0, now);
     Atomics.wait(pause, 0, 0, 20);
-    const bytes = new TextEncoder().encode(line);
+    const bytes = new TextEncoder().encode(line.replace('%T', String(performance.timeOrigin + performance.now())));
     const at = Atomics.load(pipe.state, 1);
     for (let j = 0; j < bytes.length; j++) pipe.data[(at + j) & (pipe.data.length - 1)] = bytes[j];
     change(1, at + bytes.length);
