@@ -59,6 +59,7 @@ export class Program {
   readonly #options: ProgramOptions;
   readonly #port = new Port();
   readonly #quantum: Quantum;
+  readonly #now: () => number;
   readonly #tag: WebAssembly.Tag;
   readonly #fuel: WebAssembly.Global;
   readonly #slack: WebAssembly.Global;
@@ -80,7 +81,8 @@ export class Program {
     this.suspendable = suspendable;
     this.imports = imports;
     this.#options = options;
-    this.#quantum = new Quantum(options.now ?? (() => performance.now()));
+    this.#now = options.now ?? (() => performance.now());
+    this.#quantum = new Quantum(this.#now);
     this.instance = new WebAssembly.Instance(suspendable.module, imports);
     const { metadata } = suspendable;
     this.added = addedIndexes(this.module, metadata.droppable);
@@ -130,8 +132,7 @@ export class Program {
   /** Runs until the program finishes, fails, is suspended, or `sliceMs` have passed. */
   run(sliceMs: number = Number.POSITIVE_INFINITY): RunOutcome {
     if (this.next.kind === 'idle') throw new SuspendError('bad-state', 'nothing to run');
-    const now = this.#options.now ?? (() => performance.now());
-    this.#deadline = sliceMs === Number.POSITIVE_INFINITY ? sliceMs : now() + sliceMs;
+    this.#deadline = sliceMs === Number.POSITIVE_INFINITY ? sliceMs : this.#now() + sliceMs;
     this.#quantum.restart();
     for (;;) {
       const left = this.#step();
@@ -249,9 +250,12 @@ export class Program {
   /** After a capture: the outcome to return, or undefined to go on in place. */
   #suspended(): RunOutcome | undefined {
     if (!this.#decided) {
-      const stop = this.#decide();
-      this.#refill();
-      if (!stop) return undefined;
+      // A poll that cannot return has used up all it was granted; its local countdown was not settled.
+      this.#fuel.value = -(this.#slack.value as number);
+      if (!this.#decide()) {
+        this.#refill();
+        return undefined;
+      }
     }
     this.#decided = false;
     const ready = this.#ready;
@@ -281,7 +285,7 @@ export class Program {
       this.#reason = 'request';
       return true;
     }
-    if (this.#deadline !== Number.POSITIVE_INFINITY && this.#quantum.refill(this.#fuel.value) >= this.#deadline) {
+    if (this.#deadline !== Number.POSITIVE_INFINITY && this.#now() >= this.#deadline) {
       this.#reason = 'slice';
       return true;
     }

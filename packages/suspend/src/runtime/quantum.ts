@@ -2,23 +2,21 @@
 const pollEvery = 1;
 const throwEvery = 20;
 const first = 1 << 14;
-const largest = 1 << 29;
+const least = 256;
+const largest = 1 << 26;
 
 /**
  * How many units (about instructions) a program may run between polls. Polls that return to the program come about
- * once a millisecond; loops whose polls do not return get `slack` more, so that a suspension is rare. The rate is
- * measured over at least two milliseconds, because browsers' clocks are coarse.
+ * once a millisecond; loops whose polls do not return get `slack` more, so that a suspension is rare. What a unit
+ * costs varies a thousandfold, so each grant is corrected by how long the last one took: doubled if that was too
+ * short (a coarse clock may show nothing at all), cut at once if too long, by no more than eight, because a thread
+ * that did not get the processor for a while looks the same.
  */
 export class Quantum {
   readonly #now: () => number;
   #since: number;
-  #units = 0;
-  #rate = 0;
-  #granted = first;
-  /** Milliseconds a suspension and its resumption last cost. */
-  cost = 0;
   fuel: number = first;
-  slack: number = first;
+  slack: number = first * throwEvery;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -28,25 +26,16 @@ export class Quantum {
   /** Starts measuring anew, for instance after the program was stopped. */
   restart(): void {
     this.#since = this.#now();
-    this.#units = 0;
   }
 
-  /** Accounts for what was used of the last grant and sets `fuel` and `slack` for the next. Returns the time. */
-  refill(left: number): number {
+  /** Accounts for what was used of the last grant and sets `fuel` and `slack` for the next. */
+  refill(left: number): void {
     const now = this.#now();
-    this.#units += this.#granted - left;
     const elapsed = now - this.#since;
-    if (elapsed >= 2) {
-      this.#rate = this.#units / elapsed;
-      this.#since = now;
-      this.#units = 0;
-    }
-    const wanted = this.#rate > 0 ? this.#rate * pollEvery : this.#granted * 2;
-    // Never more than four times the last grant: a phase of cheap units says little about the next.
-    this.fuel = Math.max(256, Math.min(largest, this.#granted * 4, Math.floor(wanted)));
-    const spacing = Math.min(40, Math.max(throwEvery, this.cost * 40));
-    this.slack = Math.min(largest, this.fuel * (spacing / pollEvery));
-    this.#granted = this.fuel;
-    return now;
+    const expected = (pollEvery * (this.fuel - left)) / this.fuel;
+    this.#since = now;
+    if (elapsed * 2 < expected) this.fuel = Math.min(largest, this.fuel * 2);
+    else if (elapsed > expected * 2) this.fuel = Math.max(least, this.fuel * Math.max(1 / 8, expected / elapsed)) | 0;
+    this.slack = this.fuel * (throwEvery / pollEvery);
   }
 }
