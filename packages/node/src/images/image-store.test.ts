@@ -388,6 +388,56 @@ describe('what goes wrong', () => {
     },
   );
 
+  describe('a layer that is large enough for a thread of its own', () => {
+    const large = { name: 'app.wasm', content: moduleOfSize(6_000_000) };
+
+    test('is unpacked all the same', async () => {
+      const { registry, store } = await place();
+      await addImage(registry, 'app', '1', { layers: [[large, { name: 'x', content: 'x' }]] });
+      const { bundle } = await store.ensure(request(registry));
+      expect((await contentOf(store, bundle.module.digest)).equals(large.content)).toBe(true);
+      expect(bundle.files.map(({ path }) => path)).toEqual(['app.wasm', 'x']);
+    });
+
+    test.each<[string, Parameters<typeof addImage>[3], Partial<LayerLimits>, string]>([
+      ['a wrong diff_id', { layers: [[large]], diffIds: [digestOf(Buffer.from('x'))] }, {}, 'diff_id_mismatch'],
+      ['a path that leaves it', { layers: [[large, { name: '../x', content: '' }]] }, {}, 'layer_path'],
+      ['too many bytes', { layers: [[large]] }, { bytes: 5_000_000 }, 'layer_limit'],
+      [
+        'too many bytes with its neighbour',
+        { layers: [[large], [{ ...large, content: moduleOfSize(6_000_000, 2) }]] },
+        { bytes: 10_000_000 },
+        'layer_limit',
+      ],
+    ])('%s: the same error as without', async (_, image, limits, code) => {
+      const { registry, store, directory } = await place({ limits });
+      await addImage(registry, 'app', '1', image);
+      const error = await failure(store.ensure(request(registry)));
+      expect(error).toMatchObject({ code: 'ErrImagePull', cause: { code } });
+      expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+    });
+
+    test('ends with the pod that wanted it', async () => {
+      const { registry, store, directory } = await place();
+      await addImage(registry, 'app', '1', { layers: [[large]] });
+      const layer = manifestLayer(registry);
+      const abort = new AbortController();
+      registry.intercept(({ path, method }, response) => {
+        if (!path.includes(layer) || method !== 'GET') return false;
+        response
+          .writeHead(200)
+          .write(registry.blobs.get(layer)!.subarray(0, 3_000_000), () => abort.abort(new Error('the pod is gone')));
+        return true;
+      });
+      await expect(store.ensure(request(registry, 'app:1', { signal: abort.signal }))).rejects.toThrow(
+        'the pod is gone',
+      );
+      registry.stopIntercepting();
+      await store.ensure(request(registry));
+      expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+    });
+  });
+
   test('a connection cut in the middle of a layer is no failure', async () => {
     const { registry, store } = await place();
     await addImage(registry, 'app', '1', { layers: [[{ name: 'app.wasm', content: moduleOfSize(300_000) }]] });
