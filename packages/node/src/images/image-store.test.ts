@@ -388,10 +388,10 @@ describe('what goes wrong', () => {
     },
   );
 
-  describe('a layer that is large enough for a thread of its own', () => {
+  describe('a large layer', () => {
     const large = { name: 'app.wasm', content: moduleOfSize(6_000_000) };
 
-    test('is unpacked all the same', async () => {
+    test('is unpacked', async () => {
       const { registry, store } = await place();
       await addImage(registry, 'app', '1', { layers: [[large, { name: 'x', content: 'x' }]] });
       const { bundle } = await store.ensure(request(registry));
@@ -409,7 +409,7 @@ describe('what goes wrong', () => {
         { bytes: 10_000_000 },
         'layer_limit',
       ],
-    ])('%s: the same error as without', async (_, image, limits, code) => {
+    ])('%s is told', async (_, image, limits, code) => {
       const { registry, store, directory } = await place({ limits });
       await addImage(registry, 'app', '1', image);
       const error = await failure(store.ensure(request(registry)));

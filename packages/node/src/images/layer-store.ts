@@ -1,11 +1,16 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Descriptor, type Digest, digestHex, isDigest, type LayerEntry } from '@wigeon/oci-client';
+import {
+  type Descriptor,
+  type Digest,
+  digestHex,
+  type FileSink,
+  isDigest,
+  type LayerBudget,
+  type LayerEntry,
+  unpackLayer,
+} from '@wigeon/oci-client';
 import { syncDirectory, type TemporaryNames } from './durable-files.ts';
-import { type LayerIndex, type WriteLayerOptions, writeLayer } from './write-layer.ts';
-import { writeLayerInThread } from './write-layer-in-thread.ts';
-
-const WORTH_A_THREAD = 4 * 1024 * 1024;
 
 /** Where the bytes of a file are. */
 export interface BlobLocation {
@@ -21,6 +26,14 @@ export interface StoredLayer {
   /** Bytes on disk. */
   readonly bytes: number;
 }
+
+interface LayerIndex {
+  readonly version: 1;
+  readonly entries: readonly LayerEntry[];
+  readonly offsets: Readonly<Record<string, number>>;
+}
+
+const BUFFER = 1024 * 1024;
 
 /**
  * Unpacked layers. Each is a directory with two files: `pack`, the contents of its files one after the other, and
@@ -65,18 +78,33 @@ export class LayerStore {
   async add(
     descriptor: Descriptor,
     source: AsyncIterable<Uint8Array>,
-    options: WriteLayerOptions,
+    options: { diffId: string | undefined; budget: LayerBudget; received: () => number; signal: AbortSignal },
   ): Promise<StoredLayer> {
     const unfinished = this.#temporary.next();
     try {
-      // Starting a thread costs more than a small layer does.
-      const write = descriptor.size < WORTH_A_THREAD ? writeLayer : writeLayerInThread;
-      await write(unfinished, source, options);
+      await mkdir(unfinished);
+      const pack = new PackWriter(await open(join(unfinished, 'pack'), 'wx', 0o600));
+      let entries: LayerEntry[];
+      try {
+        entries = await unpackLayer(source, { ...options, sink: pack });
+        await pack.finish();
+      } finally {
+        await pack.close();
+      }
+      const index: LayerIndex = { version: 1, entries, offsets: Object.fromEntries(pack.offsets) };
+      const handle = await open(join(unfinished, 'index.json'), 'wx', 0o600);
+      try {
+        await handle.writeFile(JSON.stringify(index));
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await syncDirectory(unfinished);
       options.signal.throwIfAborted();
       await moveIntoPlace(unfinished, this.#path(descriptor.digest));
       await syncDirectory(this.#directory);
     } catch (error) {
-      await rm(unfinished, { recursive: true, force: true, maxRetries: 3 });
+      await rm(unfinished, { recursive: true, force: true });
       throw error;
     }
     return (await this.#load(descriptor.digest))!;
@@ -127,6 +155,61 @@ async function moveIntoPlace(unfinished: string, final: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+/** Writes file contents one after the other in large pieces; a content that is there already is not kept twice. */
+class PackWriter implements FileSink {
+  readonly offsets: Map<Digest, number> = new Map();
+  readonly #handle: FileHandle;
+  readonly #buffer = Buffer.allocUnsafe(BUFFER);
+  #buffered = 0;
+  #written = 0;
+  #fileStart = 0;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#buffered === BUFFER) await this.#flush();
+      const part = rest.subarray(0, BUFFER - this.#buffered);
+      this.#buffer.set(part, this.#buffered);
+      this.#buffered += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  async end({ digest, size }: { digest: Digest; size: number }): Promise<void> {
+    if (!this.offsets.has(digest)) {
+      this.offsets.set(digest, this.#fileStart);
+      this.#fileStart += size;
+      return;
+    }
+    // Go back to where this file began.
+    await this.#flush();
+    this.#written = this.#fileStart;
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.#handle.truncate(this.#fileStart);
+    await this.#handle.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #flush(): Promise<void> {
+    for (let at = 0; at < this.#buffered; ) {
+      const { bytesWritten } = await this.#handle.write(this.#buffer, at, this.#buffered - at, this.#written);
+      at += bytesWritten;
+      this.#written += bytesWritten;
+    }
+    this.#buffered = 0;
   }
 }
 

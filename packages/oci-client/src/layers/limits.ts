@@ -21,19 +21,18 @@ export const defaultLayerLimits: LayerLimits = {
 
 /** Counts one image's layers against the limits; several layers may be unpacked at once. */
 export class LayerBudget {
-  readonly limits: LayerLimits;
+  readonly #limits: LayerLimits;
   #entries = 0;
   #bytes = 0;
 
   constructor(limits: Partial<LayerLimits> = {}) {
-    this.limits = { ...defaultLayerLimits, ...limits };
+    this.#limits = { ...defaultLayerLimits, ...limits };
   }
 
   /** @throws OciError `layer_limit` */
-  addEntries(count: number): void {
-    this.#entries += count;
-    if (this.#entries > this.limits.entries) {
-      throw new OciError('layer_limit', `the image has more than ${this.limits.entries} files and directories`);
+  addEntry(): void {
+    if (++this.#entries > this.#limits.entries) {
+      throw new OciError('layer_limit', `the image has more than ${this.#limits.entries} files and directories`);
     }
   }
 
@@ -42,7 +41,7 @@ export class LayerBudget {
    * @throws OciError `layer_limit`
    */
   addBytes(added: number, output: number, input: number): void {
-    const { bytes, ratio, ratioFrom } = this.limits;
+    const { bytes, ratio, ratioFrom } = this.#limits;
     this.#bytes += added;
     if (this.#bytes > bytes) throw new OciError('layer_limit', `the image unpacks to more than ${bytes} bytes`);
     if (output > ratioFrom && output > ratio * input) {

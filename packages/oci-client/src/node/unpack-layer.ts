@@ -70,7 +70,7 @@ export async function unpackLayer(source: AsyncIterable<Uint8Array>, options: Un
 
   try {
     for await (const entry of archive) {
-      budget.addEntries(1);
+      budget.addEntry();
       const read = readHeader(entry.header);
       if (read?.type !== 'file') {
         // Such entries have no content; what a wrong one brings along is passed over.
