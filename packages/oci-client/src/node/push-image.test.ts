@@ -107,6 +107,21 @@ describe('an index', () => {
     expect([...two.blobs.keys()].sort()).toEqual([...one.blobs.keys()].sort());
   });
 
+  test('of an image that is damaged is not pushed, and the reason is told', async () => {
+    await using one = await FakeRegistry.start();
+    await using two = await FakeRegistry.start();
+    const options = { plainHttp: [one.host, two.host] };
+    const image = await buildImage(imageFromModule(module));
+    await pushImage(image, `${one.host}/app:1`, options);
+    const { digest, size } = image.parsed.layers[0]!;
+    one.blobs.set(digest, Buffer.alloc(size));
+    await expect(pushIndex([`${one.host}/app:1`], `${two.host}/copy:1`, options)).rejects.toThrow(
+      expect.objectContaining({ code: 'digest_mismatch' }),
+    );
+    expect(two.blobs.has(digest)).toBe(false);
+    expect(two.manifests.size).toBe(0);
+  });
+
   test('is not pushed to a digest', async () => {
     await expect(pushIndex([], `localhost/a@sha256:${'0'.repeat(64)}`)).rejects.toThrow(
       expect.objectContaining({ code: 'invalid_reference' }),

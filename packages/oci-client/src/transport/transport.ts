@@ -190,6 +190,8 @@ export class Transport {
       });
     } catch (cause) {
       request.signal?.throwIfAborted();
+      // What went wrong is what was to be sent: a blob that is copied and is not what it says.
+      if (cause instanceof OciError) throw cause;
       throw new OciError('unreachable', `${url.host} cannot be reached: ${rootMessage(cause)}`, {
         cause,
         retryable: true,
