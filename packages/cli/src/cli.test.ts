@@ -101,7 +101,7 @@ describe('what is wrong', () => {
   });
 
   it('every command has help', async () => {
-    for (const command of ['up', 'node', 'agent', 'run', 'push', 'instrument']) {
+    for (const command of ['up', 'node', 'agent', 'run', 'push', 'agents', 'drain', 'checkpoint', 'instrument']) {
       const { code, stdout } = await wigeon(command, '--help');
       expect(code).toBe(0);
       expect(stdout).toContain(`wigeon ${command}`);

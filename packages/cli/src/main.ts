@@ -22,6 +22,12 @@ const commands: Readonly<Record<string, readonly [description: string, load: () 
     'put a .wasm file into a registry as an image, or join images into one index',
     async () => (await import('./commands/push.ts')).pushCommand(),
   ],
+  agents: ['list the agents of a node', async () => (await import('./commands/agents.ts')).agentsCommand()],
+  drain: ['move everything off an agent', async () => (await import('./commands/drain.ts')).drainCommand()],
+  checkpoint: [
+    'take a checkpoint of a pod and list what there is',
+    async () => (await import('./commands/checkpoint.ts')).checkpointCommand(),
+  ],
   instrument: [
     'make a module that can be suspended anywhere',
     async () => (await import('./commands/instrument.ts')).instrumentCommand(),

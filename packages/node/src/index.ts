@@ -3,3 +3,4 @@ export { ConfigError, loadConfig, type NodeConfig, type NodeConfigInput, parseCo
 export type { AgentAsset, ConnectedAgent } from './gateway/index.ts';
 export type { Logger } from './logger.ts';
 export { type NodeOptions, startNode, type WigeonNode } from './node.ts';
+export type { AgentList, CheckpointList, DrainResult } from './server/index.ts';

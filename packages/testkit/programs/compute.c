@@ -1,9 +1,10 @@
-// compute [STEPS [FILE]]: a computation whose every output follows from STEPS alone, about a second a step at native
-// speed, 60 steps unless told. It keeps 1 MiB of state that each step changes all over, prints a line a step and writes
+// compute [STEPS [FILE [TURNS [PAUSE]]]]: a computation whose every output follows from STEPS and TURNS alone, about a
+// second a step at native speed, 60 steps unless told, with PAUSE milliseconds of sleep behind each. It keeps 1 MiB of state that each step changes all over, prints a line a step and writes
 // its result to FILE and to stdout. Nobody can skip a step, do one twice or lose memory without another result.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define WORDS (1 << 17)
 #define TURNS (1 << 27)
@@ -31,11 +32,14 @@ int main(int argc, char **argv) {
   long steps = argc > 1 ? atol(argv[1]) : 60;
   const char *file = argc > 2 ? argv[2] : NULL;
   long turns = argc > 3 ? atol(argv[3]) : TURNS;
+  long pause = argc > 4 ? atol(argv[4]) : 0;
   uint64_t seed = 1;
   for (long number = 1; number <= steps; number++) {
     seed = step(seed, turns);
     printf("step %ld of %ld: %016llx\n", number, steps, (unsigned long long)seed);
     fflush(stdout);
+    struct timespec wait = {pause / 1000, pause % 1000 * 1000000L};
+    if (pause > 0) nanosleep(&wait, NULL);
   }
   uint64_t result = seed;
   for (int at = 0; at < WORDS; at++) result = mix(result + state[at]);

@@ -27,14 +27,17 @@ const DEFAULT_TIMEOUT = 15_000;
 // Tokens on disk rotate and exec plugins expire: ask client-node for credentials anew after this many milliseconds.
 const CREDENTIALS_TTL = 60_000;
 
-/** @param kubeconfig path of a kubeconfig file; undefined means the in-cluster ServiceAccount */
-export function createApiClient(kubeconfig: string | undefined): ApiClient {
+/**
+ * @param kubeconfig path of a kubeconfig file; undefined means the in-cluster ServiceAccount
+ * @param address another server to talk to with the same credentials, such as a kubelet port
+ */
+export function createApiClient(kubeconfig: string | undefined, address?: string): ApiClient {
   const config = new KubeConfig();
   if (kubeconfig === undefined) config.loadFromCluster();
   else config.loadFromFile(kubeconfig);
   const server = config.getCurrentCluster()?.server;
   if (!server) throw new Error(`kubeconfig ${kubeconfig ?? '(in-cluster)'} names no API server in its current context`);
-  return new Client(server, config);
+  return new Client(address ?? server, config);
 }
 
 interface Credential {

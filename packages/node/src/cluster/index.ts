@@ -1,5 +1,5 @@
 export { type ApiClient, createApiClient } from './api-client.ts';
-export { ApiError, isApiError } from './api-error.ts';
+export { isApiError } from './api-error.ts';
 export { createEventRecorder, type EventRecorder } from './events.ts';
 export { keepLease } from './lease.ts';
 export { listWatch } from './list-watch.ts';

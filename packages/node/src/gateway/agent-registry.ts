@@ -54,6 +54,22 @@ export class AgentRegistry {
       }));
   }
 
+  isDraining(id: string): boolean {
+    return this.#sessions.get(id)?.draining ?? false;
+  }
+
+  /**
+   * Takes a checkpoint of each run of the pod that can be suspended.
+   * @returns how many were stored
+   */
+  async checkpoint(podUid: string): Promise<number> {
+    const runs = [...this.#sessions.values()].flatMap((session) => [...session.runs.values()]);
+    const taken = runs
+      .filter((run) => run.message.pod.uid === podUid && run.suspendable && !run.over)
+      .map((run) => run.checkpoint());
+    return (await Promise.allSettled(taken)).filter(({ status }) => status === 'fulfilled').length;
+  }
+
   /** An agent said hello. `id` is its identity if it proved one. */
   connect(link: Link, hello: Hello, id: string = randomUUID()): { session: AgentSession; keep: Welcome['keep'] } {
     const now = performance.now();

@@ -1,3 +1,3 @@
 export type { ContainerLog } from './container-log.ts';
 export { type LogOptions, readLog } from './log-reader.ts';
-export { type LogKey, LogStore } from './log-store.ts';
+export { LogStore } from './log-store.ts';

@@ -1,1 +1,1 @@
-export { type SuspendableModule, SuspendableModules } from './suspendable-modules.ts';
+export { SuspendableModules } from './suspendable-modules.ts';

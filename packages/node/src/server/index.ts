@@ -1,1 +1,2 @@
-export { type KubeletServer, openKubeletServer } from './kubelet-server.ts';
+export { openKubeletServer } from './kubelet-server.ts';
+export type { AgentList, CheckpointList, DrainResult } from './operations.ts';

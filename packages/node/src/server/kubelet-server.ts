@@ -5,8 +5,9 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Logger } from '../logger.ts';
 import { type ContainerLogsOptions, containerLogs } from './container-logs.ts';
+import { type OperationsOptions, operations } from './operations.ts';
 
-export interface KubeletServerOptions extends ContainerLogsOptions {
+export interface KubeletServerOptions extends ContainerLogsOptions, OperationsOptions {
   readonly host: string;
   readonly port: number;
   readonly certificate: string;
@@ -72,6 +73,7 @@ function kubeletRoutes(options: KubeletServerOptions): Hono {
       options,
     );
   });
+  app.route('/wigeon', operations(options));
   app.onError((error, context) => {
     options.log.error({ err: error, path: context.req.path }, 'kubelet request failed');
     return context.text('internal error\n', 500);

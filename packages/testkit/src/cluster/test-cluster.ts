@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { buildAgentAssets } from '@wigeon/agent/assets';
 import { type NodeAgent, startNodeAgent } from '@wigeon/agent/node';
@@ -16,9 +17,12 @@ import type { Offer } from '@wigeon/protocol';
 import pino from 'pino';
 import type { EngineName } from '../engines/index.ts';
 import { type ProgramName, program } from '../programs/index.ts';
+import { startAgentProcess } from './agent-process.ts';
 import { openScriptPage, type ScriptPage } from './script-page.ts';
 import { allEnd, type PodEnd, type PodRequest, TestPod } from './test-pod.ts';
 
+/** The command's source; the test kit does not import it. */
+const CLI = join(import.meta.dirname, '..', '..', '..', 'cli', 'src', 'main.ts');
 /** The publishable key of every test cluster. */
 const KEY = 'pk_test';
 
@@ -35,6 +39,8 @@ export interface TestAgent extends AsyncDisposable {
   readonly engine: EngineName;
   /** The tab, when it is one. */
   readonly page?: Page;
+  /** Ends its process with SIGKILL: the whole browser, or the Node process of the agent. */
+  kill(): Promise<void>;
 }
 
 /** A playground with our node in it. Everything on loopback; disposing it leaves nothing. */
@@ -107,6 +113,15 @@ export class TestCluster implements AsyncDisposable {
     return agent;
   }
 
+  /** As `agent`, in a process of its own for every engine, so that it can be killed. */
+  async separateAgent(engine: EngineName): Promise<TestAgent> {
+    if (engine !== 'node') return this.agent(engine);
+    const before = new Set(this.node.agents().map(({ id }) => id));
+    const agent = startAgentProcess(this.gateway, KEY);
+    await this.node.untilAgents((agents) => agents.some(({ id }) => !before.has(id)));
+    return agent;
+  }
+
   /** Name of the image with a program, pushed on first use. */
   image(name: ProgramName): Promise<string> {
     return this.imageOf(name, () => program(name));
@@ -155,6 +170,20 @@ export class TestCluster implements AsyncDisposable {
     return stdout;
   }
 
+  /** The wigeon command against this cluster; a failure is an error with what it said. */
+  wigeon(...args: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      execFile(
+        process.execPath,
+        [CLI, ...args, '--kubeconfig', this.playground.kubeconfig],
+        (error, stdout, stderr) => {
+          if (error) reject(new Error(`wigeon ${args.join(' ')}: ${stderr}`, { cause: error }));
+          else resolve(stdout);
+        },
+      );
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([...this.#browsers.values()].map(async (browser) => (await browser).close()));
     await this.#resources.disposeAsync();
@@ -168,7 +197,9 @@ export class TestCluster implements AsyncDisposable {
       ...(offer ? { offer } : {}),
     });
     await agent.ready;
-    return { engine: 'node', [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
+    const kill = (): Promise<void> =>
+      Promise.reject(new Error('an agent of this process cannot be killed: use process()'));
+    return { engine: 'node', kill, [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
   }
 
   async #tab(engine: BrowserName): Promise<TestAgent> {
@@ -178,6 +209,10 @@ export class TestCluster implements AsyncDisposable {
       this.#browsers.set(engine, launched);
     }
     const page = await (await launched).newPage(this.#page.url);
-    return { engine, page, [Symbol.asyncDispose]: () => page.close() };
+    const kill = async (): Promise<void> => {
+      this.#browsers.delete(engine);
+      await (await launched).kill();
+    };
+    return { engine, page, kill, [Symbol.asyncDispose]: () => page.close() };
   }
 }
