@@ -192,6 +192,18 @@ describe('blobs', () => {
     expect(waits.length).toBeGreaterThanOrEqual(9);
   });
 
+  test('that fall silent are continued', async () => {
+    const registry = await start();
+    const descriptor = registry.addBlob(content);
+    registry.interceptTimes(1, isBlob, (_, response) => {
+      response.writeHead(200, { 'content-length': content.length }).write(content.subarray(0, 1000));
+      return true;
+    });
+    const { repository } = connect(registry, { idleTimeout: 300 });
+    expect((await collect(await repository.blob(descriptor))).equals(content)).toBe(true);
+    expect(registry.seen('/blobs/').at(-1)!.headers.range).toBe('bytes=1000-');
+  });
+
   test('that never get further are given up', async () => {
     const registry = await start();
     const descriptor = registry.addBlob(content);
