@@ -133,6 +133,9 @@ export class WasiHost {
       now: () => this.#times.monotonic(),
       beforeWait: () => this.flush(),
       waited: (milliseconds) => this.#times.waited(milliseconds),
+      gaveUp: () => {
+        this.#times.pollStarted = undefined;
+      },
       waiting: WAITING,
     });
     this.imports = { wasi_snapshot_preview1: guarded as WebAssembly.ModuleImports };

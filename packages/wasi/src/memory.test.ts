@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DirectGuest } from '../test/direct-guest.ts';
 import { writeTimestamp, writeU64 } from './memory.ts';
 
 const view = new DataView(new ArrayBuffer(8));
@@ -29,4 +30,18 @@ test('milliseconds are written as exact nanoseconds', () => {
     }),
     { seed: 1 },
   );
+});
+
+test('a program whose memory is shared can do everything, too', () => {
+  const guest = new DirectGuest({ args: ['guest', 'ünïcode'] }, { initial: 32, maximum: 32, shared: true });
+  expect(guest.memory.buffer).toBeInstanceOf(SharedArrayBuffer);
+  const name = 'ä'.repeat(100);
+  const file = guest.open(name, 1);
+  guest.write(file, 'content');
+  expect(new TextDecoder().decode(guest.read(file, 10, 0n))).toBe('content');
+  expect(guest.listAll('.')).toEqual([name]);
+  guest.must('random_get', 65536, 200_000);
+  expect(new Uint8Array(guest.memory.buffer, 265_400, 136).some((byte) => byte !== 0)).toBe(true);
+  guest.must('args_get', 0, 100);
+  expect(new Uint8Array(guest.memory.buffer, 106, 9).slice()).toEqual(new TextEncoder().encode('ünïcode'));
 });

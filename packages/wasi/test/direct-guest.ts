@@ -33,9 +33,10 @@ export interface OpenOptions {
 
 export class DirectGuest {
   readonly host: WasiHost;
-  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 32 });
+  readonly memory: WebAssembly.Memory;
 
-  constructor(options: Partial<WasiOptions> = {}) {
+  constructor(options: Partial<WasiOptions> = {}, memory: WebAssembly.MemoryDescriptor = { initial: 32 }) {
+    this.memory = new WebAssembly.Memory(memory);
     this.host = new WasiHost({
       args: ['guest'],
       env: {},

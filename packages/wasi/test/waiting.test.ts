@@ -11,7 +11,7 @@ const programs = join(import.meta.dirname, 'programs');
 /** Who can wait how, each of them tried: with isolation for shared memory, without it for the others. */
 const ways = {
   shared: ['node', 'chromium', 'firefox'],
-  promise: ['chromium', 'firefox'],
+  promise: ['node', 'chromium', 'firefox'],
   sleep: ['node', 'chromium', 'firefox', 'webkit'],
 } as const;
 

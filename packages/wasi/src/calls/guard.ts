@@ -16,6 +16,8 @@ export interface GuardOptions {
   readonly beforeWait: () => void;
   /** Gets the milliseconds that a wait took. */
   readonly waited: (milliseconds: number) => void;
+  /** A call that would have to wait for ever has been given up: it will not be made again. */
+  readonly gaveUp: () => void;
   /** Names of calls that may wait. */
   readonly waiting: ReadonlySet<string>;
 }
@@ -93,7 +95,7 @@ function result(error: unknown): number {
 }
 
 function waitingImport(call: Call, options: GuardOptions): Import {
-  const { memory, blocking, now, beforeWait, waited } = options;
+  const { memory, blocking, now, beforeWait, waited, gaveUp } = options;
   const run = call as Raw;
   const attempt = (args: unknown[]): number | Pending => {
     memory.refresh();
@@ -135,7 +137,10 @@ function waitingImport(call: Call, options: GuardOptions): Import {
           const outcome = attempt(args);
           if (typeof outcome === 'number') return outcome;
           if (blocking.kind === 'sleep') {
-            if (outcome.deadline === undefined) return wasi.ERRNO_NOTSUP;
+            if (outcome.deadline === undefined) {
+              gaveUp();
+              return wasi.ERRNO_NOTSUP;
+            }
             bell ??= privateDoorbell();
           }
           const began = now();
