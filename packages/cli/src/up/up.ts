@@ -13,6 +13,7 @@ import { serveAgentPage } from './agent-page.ts';
 import { startAgents } from './agents.ts';
 import { runFirstPod } from './first-pod.ts';
 import { helloModule } from './hello.ts';
+import { kubectlFolder } from './kubectl.ts';
 import { Progress } from './progress.ts';
 
 export interface UpOptions {
@@ -82,7 +83,7 @@ export async function up(options: UpOptions): Promise<void> {
     kubernetes: playground.server,
   };
   if (json) console.log(JSON.stringify(ready));
-  else console.log(report({ ...ready, output, where: agents.where, image }));
+  else console.log(report({ ...ready, output, where: agents.where, image, kubectl: await kubectlFolder(playground) }));
   if (options.once) return;
   if (!json) console.log('\nRunning until Ctrl-C.');
   await Promise.race([aborted(signal), playground.done]);
@@ -114,17 +115,26 @@ function startLocalNode(playground: Playground, key: string): ReturnType<typeof 
   );
 }
 
-function report(ready: { kubeconfig: string; page: string; output: string; where: string; image: string }): string {
+function report(ready: {
+  kubeconfig: string;
+  page: string;
+  output: string;
+  where: string;
+  image: string;
+  node: string;
+  kubectl: string | undefined;
+}): string {
+  const path = ready.kubectl === undefined ? '' : `\n  export PATH=$PATH:${ready.kubectl}`;
   return `
 The first pod ran (${ready.where}) and its log is:
 
 ${ready.output.trimEnd()}
 
 Your cluster:
-  export KUBECONFIG=${ready.kubeconfig}
+  export KUBECONFIG=${ready.kubeconfig}${path}
 
 To try:
-  kubectl run again --image=${ready.image} --restart=Never -- one two && kubectl wait --for=jsonpath='{.status.phase}'=Succeeded pod/again && kubectl logs again
-  kubectl describe node wigeon
-  open ${ready.page} in your own browser: the node's capacity grows (kubectl get node wigeon -o jsonpath='{.status.capacity}')`;
+  kubectl run again --image=${ready.image} --restart=Never -- one two\n  kubectl wait pod/again --for=jsonpath={.status.phase}=Succeeded && kubectl logs again
+  kubectl describe node ${ready.node}
+  open ${ready.page} in your own browser, then: kubectl get node ${ready.node} -o jsonpath='{.status.capacity}'`;
 }

@@ -229,6 +229,21 @@ describe('a run', () => {
     await peer.next('settled');
   });
 
+  it('that ends before anybody waits for it is not lost', async () => {
+    const peer = new Peer();
+    const { agent } = await peer.greet();
+    // The agent answers from within the arrival of the assignment, as one with a cached module and an instant program.
+    peer.socket.on('message', (data: Buffer) => {
+      const message = parseNodeMessage(data.toString());
+      if (message.type === 'assign')
+        peer.say({ type: 'state', assignment: message.assignment, epoch: 1, state: exited(3) });
+    });
+    const message = assignment();
+    const run = registry.assign(session(agent), message, await logOf(message));
+    await peer.next('settled');
+    expect(await run.ended).toMatchObject({ exitCode: 3 });
+  });
+
   it('does not hear an older epoch or another agent', async () => {
     const [peer, thief] = [new Peer(), new Peer()];
     const { agent } = await peer.greet();

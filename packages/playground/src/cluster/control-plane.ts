@@ -46,6 +46,8 @@ export interface ControlPlane {
   readonly registry: string;
   /** The components that run. */
   readonly components: readonly Pick<Component, 'name' | 'pid' | 'logFile'>[];
+  /** The kubectl of this release: a command and the arguments before kubectl's own. */
+  readonly kubectlProgram: { readonly command: string; readonly args: readonly string[] };
   /** Runs kubectl as admin to its end. */
   readonly kubectl: Kubectl['run'];
   /** Starts kubectl as admin, for output that is read while it comes. */
@@ -149,6 +151,7 @@ export async function startControlPlane(
     kubeletClient: files.kubeletClient,
     registry,
     components: await Promise.all([...early, apiServer, ...late]),
+    kubectlProgram: programs.kubectl,
     kubectl: kubectl.run,
     kubectlStream: kubectl.stream,
     createNodeCredentials: forNode,
