@@ -14,6 +14,8 @@ export interface AddedIndexes {
   readonly fuel: number;
   readonly slack: number;
   readonly bankSite: number;
+  /** 1: the guest was not left to be suspended, but to go on in another continuation. */
+  readonly transfer: number;
   readonly firstDropFlag: number;
   readonly bank: number;
   readonly tag: number;
@@ -31,7 +33,7 @@ export interface DroppableSegments {
 export function addedIndexes(module: Module, droppable: DroppableSegments): AddedIndexes {
   const globals = module.globals.length;
   const tables = module.tables.length;
-  const firstDropFlag = globals + 3;
+  const firstDropFlag = globals + 4;
   return {
     portTable: tables,
     functionsTable: tables + 1,
@@ -39,6 +41,7 @@ export function addedIndexes(module: Module, droppable: DroppableSegments): Adde
     fuel: globals,
     slack: globals + 1,
     bankSite: globals + 2,
+    transfer: globals + 3,
     firstDropFlag,
     bank: firstDropFlag + droppable.data.length + droppable.elements.length,
     tag: module.tags.length,

@@ -305,13 +305,19 @@ export class Rewriter {
           }
           const top = this.#open.pop();
           if (top.resumed === 'body' && code.code[top.opener] === op.loop) {
-            // The resumed turn of the loop is over; branches to its head land here, and the loop itself follows.
+            // The resumed turn of the loop is over; branches to its head land here.
             this.#flush(pos[i]!);
             out.put(op.br, 1, op.end);
-            this.#copied = pos[top.opener]!;
-            this.#open.enclosed = 1;
-            i = top.opener - 1;
-            continue;
+            const head = map.sites[siteAt[top.opener]!];
+            if (!head) {
+              this.#copied = pos[top.opener]!;
+              this.#open.enclosed = 1;
+              i = top.opener - 1;
+              continue;
+            }
+            this.#transfer(head);
+            out.u8(op.end);
+            this.#copied = pos[i + 1]!;
           }
           if (top.closes > 0) {
             this.#flush(pos[i + 1]!);
@@ -503,6 +509,32 @@ export class Rewriter {
       this.#clearSite();
     }
     out.u8(op.throw).u32(context.added.tag).u8(op.end);
+  }
+
+  /**
+   * Instead of a second copy of a loop in the continuation of a site inside it: the frame is captured at the loop's
+   * head and the host goes on with the continuation for that, which is the loop alone. So no continuation is larger
+   * than its function.
+   */
+  #transfer(head: Site): void {
+    const { out, context } = this;
+    const params = this.#code.blockParams(this.#code.type[head.instruction]!);
+    const base = head.operands.length - params.length;
+    for (let k = params.length - 1; k >= 0; k--) {
+      out.u8(op.localSet).u32(this.#locals.temp(base + k, params[k]!));
+    }
+    if (this.#regions.any) this.#countdown.settle();
+    const slots = this.slots(head);
+    if (this.shape(head) === 'handler') this.#setSite(head);
+    else {
+      // As the loop's own poll does it: only for that have the bank and the save functions room for sure.
+      const banked = this.#code.calls[head.instruction] === 0 && bankable(slots);
+      if (banked) bankValues(this.#save, slots, head.offset);
+      else saveValues(this.#save, slots, head.offset);
+      this.#clearSite();
+    }
+    out.put(op.i32Const, 1, op.globalSet).u32(context.added.transfer);
+    out.u8(op.throw).u32(context.added.tag);
   }
 
   #loopPoll(site: Site, i: number): void {

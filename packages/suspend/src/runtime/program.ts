@@ -64,6 +64,7 @@ export class Program {
   readonly #fuel: WebAssembly.Global;
   readonly #slack: WebAssembly.Global;
   readonly #bankSite: WebAssembly.Global;
+  readonly #transfer: WebAssembly.Global;
   readonly #continuations = new Map<string, () => void>();
   readonly #in: Values = noValues();
   #cursor = { int: 0, long: 0, reference: 0 };
@@ -75,6 +76,8 @@ export class Program {
   #ready: Promise<unknown> | undefined;
   /** The suspension under way was decided in a poll or host call; otherwise a poll that cannot return has thrown. */
   #decided = false;
+  /** The guest was left only to go on in another continuation. */
+  #transferred = false;
   #polls = 0;
 
   constructor(suspendable: SuspendableModule, imports: WebAssembly.Imports, options: ProgramOptions = {}) {
@@ -91,6 +94,7 @@ export class Program {
     this.#fuel = at(exported.global(this.added.fuel));
     this.#slack = at(exported.global(this.added.slack));
     this.#bankSite = at(exported.global(this.added.bankSite));
+    this.#transfer = at(exported.global(this.added.transfer));
     this.#port.install(at(exported.port), metadata.saves, () => this.#poll());
     this.#refill();
   }
@@ -217,6 +221,10 @@ export class Program {
     }
     const rest = this.next;
     const captured = this.#port.take();
+    if (this.#transfer.value !== 0) {
+      this.#transfer.value = 0;
+      this.#transferred = true;
+    }
     const bank = this.#bankSite.value as number;
     if (bank !== 0) {
       this.#bankSite.value = 0;
@@ -249,6 +257,10 @@ export class Program {
 
   /** After a capture: the outcome to return, or undefined to go on in place. */
   #suspended(): RunOutcome | undefined {
+    if (this.#transferred) {
+      this.#transferred = false;
+      return undefined;
+    }
     if (!this.#decided) {
       // A poll that cannot return has used up all it was granted; its local countdown was not settled.
       this.#fuel.value = -(this.#slack.value as number);
