@@ -135,6 +135,7 @@ export async function startNode({ config, assets, log, version }: NodeOptions): 
     client,
     node: describe(config, kubelet.port, version),
     agents: () => placement.total(),
+    images: () => images.list(),
     signal,
     log,
   });

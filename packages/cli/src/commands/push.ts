@@ -1,6 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, join, relative, resolve, sep } from 'node:path';
-import { type ImageFile, imageFromModule, parseReference, pushImage, pushIndex } from '@wigeon/oci-client';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  collectFiles,
+  imageFromModule,
+  parseReference,
+  pushImage,
+  pushIndex,
+  readDockerConfig,
+} from '@wigeon/oci-client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 interface Options {
@@ -31,14 +38,17 @@ export function pushCommand(): Command {
       const reference = sources.pop();
       if (reference === undefined || sources.length === 0)
         throw new Error('push needs a source and a reference: wigeon push FILE.wasm REF');
-      const { registry } = parseReference(reference);
+      const parsed = parseReference(reference);
+      const { registry } = parsed;
+      const credential = (await readDockerConfig()).candidates(parsed)[0];
       const plainHttp =
         options.plainHttp || /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(registry) ? [registry] : [];
+      const to = { plainHttp, ...(credential ? { credential } : {}) };
       const [file = ''] = sources;
       if (!options.index && sources.length > 1) throw new Error(`push takes one file; got ${sources.join(', ')}`);
       const pushed = options.index
-        ? await pushIndex(sources, reference, { plainHttp })
-        : await pushImage(await image(file, options), reference, { plainHttp });
+        ? await pushIndex(sources, reference, to)
+        : await pushImage(await image(file, options), reference, to);
       console.log(pushed.reference);
     });
 }
@@ -48,7 +58,7 @@ async function image(file: string, options: Options): Promise<ReturnType<typeof 
   if (options.as === 'artifact') return imageFromModule(module, { as: 'artifact' });
   const path = options.entrypoint?.[0] ?? `/${basename(file)}`;
   const files = (
-    await Promise.all(options.add.map(({ directory, path: below }) => filesBelow(directory, below)))
+    await Promise.all(options.add.map(({ directory, path: below }) => collectFiles(directory, below)))
   ).flat();
   return imageFromModule(module, {
     path,
@@ -57,18 +67,6 @@ async function image(file: string, options: Options): Promise<ReturnType<typeof 
     platform: options.platform,
     files,
   });
-}
-
-async function filesBelow(directory: string, path: string): Promise<ImageFile[]> {
-  const root = resolve(directory);
-  const files: ImageFile[] = [];
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const from = join(entry.parentPath, entry.name);
-    const below = relative(root, from).split(sep).join('/');
-    files.push({ path: `${path.replace(/\/$/, '')}/${below}`, content: new Uint8Array(await readFile(from)) });
-  }
-  return files;
 }
 
 function collect(text: string, before: readonly string[]): string[] {

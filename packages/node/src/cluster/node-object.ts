@@ -18,6 +18,13 @@ export interface NodeDescription {
   readonly declaredFeatures: readonly string[];
 }
 
+/** Images on this node, largest first, as the scheduler's ImageLocality reads them. */
+export type NodeImages = readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
+
+// The kubelet's: the status must not grow with the store.
+const IMAGES = 50;
+const NAMES_PER_IMAGE = 5;
+
 // Kubernetes parses the kubelet's version and compares it with its own for skew.
 const KUBELET_VERSION = 'v1.36.0';
 
@@ -55,6 +62,7 @@ export function nodeObject(node: NodeDescription): NodeObject {
 export function nodeStatus(
   node: NodeDescription,
   agents: AgentsTotal,
+  images: NodeImages,
   previous: readonly { type: string; status: string; lastTransitionTime?: string }[],
   now: number,
 ): NonNullable<NodeObject['status']> {
@@ -92,6 +100,9 @@ export function nodeStatus(
     // The API server tries Hostname before InternalIP by default and may not resolve our name: publish the address only.
     addresses: [{ type: 'InternalIP', address: node.address }],
     daemonEndpoints: { kubeletEndpoint: { Port: node.kubeletPort } },
+    images: images
+      .slice(0, IMAGES)
+      .map(({ names, sizeBytes }) => ({ names: names.slice(0, NAMES_PER_IMAGE), sizeBytes })),
     nodeInfo: {
       machineID: node.machineId,
       systemUUID: node.machineId,

@@ -3,7 +3,7 @@ import type { Logger } from '../logger.ts';
 import type { AgentsTotal } from '../placement/totals.ts';
 import type { ApiClient } from './api-client.ts';
 import { isApiError } from './api-error.ts';
-import { type NodeDescription, nodeLabels, nodeObject, nodeStatus } from './node-object.ts';
+import { type NodeDescription, type NodeImages, nodeLabels, nodeObject, nodeStatus } from './node-object.ts';
 import type { NodeObject } from './objects.ts';
 
 // Joining and leaving agents come in bursts: collect them this long, then write once. Changes show within two seconds.
@@ -25,6 +25,7 @@ export class NodeRegistrar {
     client: ApiClient;
     node: NodeDescription;
     agents: () => AgentsTotal;
+    images: () => NodeImages;
     signal: AbortSignal;
     log: Logger;
   };
@@ -35,6 +36,7 @@ export class NodeRegistrar {
     client: ApiClient;
     node: NodeDescription;
     agents: () => AgentsTotal;
+    images: () => NodeImages;
     signal: AbortSignal;
     log: Logger;
   }) {
@@ -83,8 +85,8 @@ export class NodeRegistrar {
   }
 
   async #writeStatus(): Promise<void> {
-    const { client, node, agents, signal } = this.#options;
-    const status = nodeStatus(node, agents(), this.#conditions, Date.now());
+    const { client, node, agents, images, signal } = this.#options;
+    const status = nodeStatus(node, agents(), images(), this.#conditions, Date.now());
     try {
       const stored = await client.request<NodeObject>('PATCH', `/api/v1/nodes/${node.name}/status`, {
         patch: 'strategic-merge',

@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { WebSocketServer } from 'ws';
+import { blobResponse } from '../images/index.ts';
 import { type ConnectionOptions, maxPayload, serveConnection } from './connection.ts';
 import type { Identities } from './identity.ts';
 
@@ -75,25 +74,12 @@ function routes({
 }): Hono {
   const app = new Hono();
   app.get('/healthz', (context) => context.text('ok'));
-  app.get('/blobs/:digest', async (context) => {
-    const digest = context.req.param('digest');
-    if (!(await identities.allowsBlob(context.req.query('token') ?? '', digest)))
-      return context.text('this token does not cover the blob\n', 403);
-    const found = await blob(digest);
-    if (!found) return context.text('no such blob\n', 404);
-    return context.body(
-      Readable.toWeb(
-        createReadStream(found.path, { start: found.offset, end: found.offset + found.size - 1 }),
-      ) as ReadableStream,
-      200,
-      {
-        'content-type': 'application/octet-stream',
-        'content-length': String(found.size),
-        'cache-control': 'private, max-age=31536000, immutable',
-        'cross-origin-resource-policy': 'cross-origin',
-      },
-    );
-  });
+  app.on(['GET', 'HEAD', 'OPTIONS'], '/blobs/:digest', (context) =>
+    blobResponse(context.req.raw, context.req.param('digest'), {
+      blob,
+      allows: (token, digest) => identities.allowsBlob(token, digest),
+    }),
+  );
   app.get('*', (context) => {
     const asset = assets.get(context.req.path);
     if (!asset) return context.text('not found\n', 404);

@@ -175,6 +175,12 @@ export class ContainerRunner {
             : `Container image "${image}" already present on machine`,
         );
         this.#status.imageID = bundle.imageId;
+        if (bundle.function !== '_start') {
+          throw new NotRunnableError(
+            'ErrEntrypointNotFound',
+            `the entrypoint names the function ${bundle.function}; this node runs _start only`,
+          );
+        }
         return bundle;
       } catch (error) {
         if (this.#terminating.aborted || !(error instanceof ImageError)) throw error;
