@@ -40,7 +40,7 @@ process.exit(result.status ?? 1);
 function install() {
   const wanted = manifestsHash();
   if (existsSync(pinnedNode) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return;
-  const version = /^ {2}pnpm: (\S+)$/m.exec(readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8'))?.[1];
+  const version = /^ {2}pnpm: (\d\S*)$/m.exec(readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8'))?.[1];
   console.error(`installing dependencies with pnpm ${version} (once; about half a minute)`);
   const local = join(root, 'node_modules', '.bin', 'pnpm');
   const pnpm = existsSync(local) ? [local] : ['npm', 'exec', '--yes', `pnpm@${version}`, '--'];
