@@ -34,10 +34,6 @@ export const differences: readonly Difference[] = [
   },
   { cases: /^open: fd = [45]$/, why: 'POSIX: the lowest free number; wasmtime reuses the one closed last' },
   {
-    cases: /^open: read_from\(fd, 3\): badf$/,
-    why: 'a file opened without the right to read cannot be read; wasmtime adds the right where neither is asked for',
-  },
-  {
     cases: /__wasi_fd_allocate\(|^files: st\.size = (100|110)$/,
     why: 'wasmtime dropped fd_allocate; we do what posix_fallocate does, as wasi-libc expects',
   },

@@ -27,7 +27,7 @@ export function openCall({ memory, table, namespace }: Process): Calls {
       length: number,
       oflags: number,
       base: bigint,
-      inheriting: bigint,
+      _inheriting: bigint,
       flags: number,
       result: number,
     ) {
@@ -39,10 +39,14 @@ export function openCall({ memory, table, namespace }: Process): Calls {
       from.require(PATH_OPEN);
       if (has(wasi.OFLAGS_CREAT)) from.require(PATH_CREATE_FILE);
       if (has(wasi.OFLAGS_TRUNC)) from.require(PATH_FILESTAT_SET_SIZE);
-      // A descriptor may come with fewer rights than asked for; what the directory does not pass on is left out.
-      const rights = base & from.rightsInheriting;
-      const passedOn = inheriting & from.rightsInheriting;
-      const access = { read: (rights & FD_READ) !== 0n, write: (rights & FD_WRITE) !== 0n };
+      // As wasmtime, which programs are written against: what is asked for decides the access mode, and only that. All
+      // other rights come from the directory, where a program may have given some up (fd_fdstat_set_rights).
+      const write = (base & FD_WRITE) !== 0n;
+      const read = (base & FD_READ) !== 0n || !write;
+      const mode = (read ? FD_READ : 0n) | (write ? FD_WRITE : 0n);
+      const passedOn = from.rightsInheriting;
+      const fileRights = FILE_RIGHTS & passedOn & (mode | ~(FD_READ | FD_WRITE));
+      const access = { read: (fileRights & FD_READ) !== 0n, write: (fileRights & FD_WRITE) !== 0n };
       const exclusive = has(wasi.OFLAGS_CREAT) && has(wasi.OFLAGS_EXCL);
       const wanted = lastLink(lookup);
       const found = resolveAt(namespace, from, path, exclusive ? 'never' : wanted);
@@ -58,17 +62,16 @@ export function openCall({ memory, table, namespace }: Process): Calls {
         // O_NOFOLLOW meets a link.
         throw errno(has(wasi.OFLAGS_DIRECTORY) ? wasi.ERRNO_NOTDIR : wasi.ERRNO_LOOP);
       } else if (node.kind === 'directory') {
-        if (access.write || has(wasi.OFLAGS_CREAT) || has(wasi.OFLAGS_TRUNC)) throw errno(wasi.ERRNO_ISDIR);
+        if (write || has(wasi.OFLAGS_CREAT) || has(wasi.OFLAGS_TRUNC)) throw errno(wasi.ERRNO_ISDIR);
       } else {
         if (has(wasi.OFLAGS_DIRECTORY)) throw errno(wasi.ERRNO_NOTDIR);
-        if (access.write || has(wasi.OFLAGS_TRUNC)) writable(mount);
+        if (write || has(wasi.OFLAGS_TRUNC)) writable(mount);
       }
       const number = table.reserve();
       node ??= parent.node.createFile(found.name);
       let descriptor: Descriptor;
       if (node.kind === 'directory') {
-        const directoryRights = rights & DIRECTORY_RIGHTS;
-        descriptor = new DirectoryDescriptor({ node, mount }, directoryRights, passedOn, flags);
+        descriptor = new DirectoryDescriptor({ node, mount }, DIRECTORY_RIGHTS & passedOn, passedOn, flags);
       } else {
         const handle = node.open(access);
         try {
@@ -77,7 +80,7 @@ export function openCall({ memory, table, namespace }: Process): Calls {
           handle.close();
           throw error;
         }
-        descriptor = new FileDescriptor(node, handle, rights & FILE_RIGHTS, passedOn & FILE_RIGHTS, flags);
+        descriptor = new FileDescriptor(node, handle, fileRights, 0n, flags);
       }
       table.set(number, descriptor);
       memory.setU32(result, number);

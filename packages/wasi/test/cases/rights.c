@@ -38,6 +38,29 @@ int main(void) {
   VALUE("%d", has(fs.fs_rights_base, __WASI_RIGHTS_FD_SEEK) || has(fs.fs_rights_base, __WASI_RIGHTS_FD_TELL));
   CASE(__wasi_fd_fdstat_get(1, &fs));
   VALUE("%d", has(fs.fs_rights_base, __WASI_RIGHTS_FD_WRITE));
+  // What is asked for decides the access mode and nothing else.
+  CASE(open_at(ROOT, "file", 0, __WASI_RIGHTS_FD_READ, 0, 0));
+  CASE(__wasi_fd_seek(fd, 1, __WASI_WHENCE_SET, &where));
+  CASE(__wasi_fd_filestat_get(fd, &st));
+  CASE(__wasi_fd_tell(fd, &where));
+  CASE(pread_from(fd, 1, 0));
+  CASE(__wasi_fd_sync(fd));
+  CASE(open_at(ROOT, "file", 0, __WASI_RIGHTS_FD_READ | __WASI_RIGHTS_FD_WRITE, 0, 0));
+  CASE(__wasi_fd_filestat_set_size(fd, 3));
+  CASE(__wasi_fd_filestat_set_times(fd, 0, 0, __WASI_FSTFLAGS_MTIM_NOW));
+  CASE(__wasi_fd_advise(fd, 0, 1, 0));
+  CASE(__wasi_fd_datasync(fd));
+  CASE(pwrite_to(fd, "x", 0));
+  CASE(open_at(ROOT, "file", 0, 0, 0, 0));
+  CASE(read_from(fd, 1));
+  CASE(write_to(fd, "x"));
+  CASE(open_at(ROOT, "file", 0, __WASI_RIGHTS_FD_WRITE, 0, 0));
+  CASE(read_from(fd, 1));
+  CASE(mkdir_at("plain"));
+  CASE(__wasi_path_open(ROOT, 0, "plain", DIRECTORY, 0, 0, 0, (__wasi_fd_t *)&fd));
+  CASE(__wasi_fd_readdir(fd, (uint8_t *)buffer, 100, 0, &moved));
+  CASE(open_at(fd, "inside", CREAT, __WASI_RIGHTS_FD_READ | __WASI_RIGHTS_FD_WRITE, 0, 0));
+  CASE(write_to(fd, "x"));
   // Rights can be given up, and not be had back.
   CASE(open_at(ROOT, "file", 0, ALL_FILE, 0, 0));
   CASE(__wasi_fd_fdstat_get(fd, &fs));
