@@ -22,8 +22,13 @@ export async function runChecks(options: { fix?: boolean } = {}): Promise<CheckR
   const checks: (() => Promise<CheckResult>)[] = [
     () =>
       run('lint and format', bin('biome'), ['check', ...(options.fix ? ['--write'] : []), '--error-on-warnings', '.']),
+    () =>
+      run('chart and manifests', process.execPath, [
+        join(root, 'packages', 'release', 'src', 'check-chart.node.ts'),
+        ...(options.fix ? ['--fix'] : []),
+      ]),
     () => run('types', bin('tsc'), ['-b', ...projects.sort()]),
-    () => run('unused code', bin('knip'), []),
+    () => run('unused code', bin('knip'), ['--no-config-hints']),
     async () => {
       const problems = forbiddenImports(root);
       return { name: 'import rules', ok: problems.length === 0, output: problems.join('\n') };

@@ -1,6 +1,5 @@
 export {
   type CheckpointChain,
-  type CheckpointKey,
   type CheckpointRecord,
   CheckpointStore,
   type ContainerCheckpoints,
