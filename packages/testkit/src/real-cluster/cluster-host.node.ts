@@ -6,7 +6,8 @@
 // processes, mounts, interfaces, iptables rules. Nothing has to be taken down one by one, and nothing can be forgotten.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { access, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -39,6 +40,7 @@ const run = promisify(execFile);
 const input = JSON.parse(process.argv[2]!) as HostInput;
 process.stdin.on('end', () => process.exit(0)).resume();
 await ownFolders();
+await ownCgroup();
 await ownNetwork();
 const playground = await startControlPlane();
 await forwardConnections();
@@ -55,6 +57,18 @@ playground.done.catch((error: unknown) => fail(error));
 /** What programs keep under fixed names goes into memory, and away with the mount namespace. */
 async function ownFolders(): Promise<void> {
   for (const path of ['/run', '/var/log', '/var/lib']) await run('mount', ['-t', 'tmpfs', 'wigeon', path]);
+}
+
+/** kubelet wants its root cgroup to exist, in the tree of each controller where there are several (version 1). */
+async function ownCgroup(): Promise<void> {
+  const root = '/sys/fs/cgroup';
+  const single = await exists(join(root, 'cgroup.controllers'));
+  const trees = single ? ['.'] : (await readdir(root, { withFileTypes: true })).flatMap(folderName);
+  for (const tree of trees) await mkdir(join(root, tree, input.cgroup), { recursive: true });
+}
+
+function folderName(entry: Dirent): string[] {
+  return entry.isDirectory() ? [entry.name] : [];
 }
 
 async function ownNetwork(): Promise<void> {
@@ -151,16 +165,17 @@ async function start(name: string, command: string, args: readonly string[]): Pr
 
 async function untilExists(file: string): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
-    if (
-      await access(file).then(
-        () => true,
-        () => false,
-      )
-    )
-      return;
+    if (await exists(file)) return;
     await delay(50);
   }
   throw new Error(`${file} did not appear within 30 s`);
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A way in: a connection to the socket says `HOST PORT` in a line, and is joined with one to there. */

@@ -91,6 +91,12 @@ export class RealCluster implements AsyncDisposable {
     return this.#run(command, [...before, ...args]);
   }
 
+  /** `kubectl apply` of a manifest (YAML or JSON). */
+  apply(manifest: string): Promise<string> {
+    const { command, args } = this.#programs.kubectl;
+    return this.#run(command, [...args, 'apply', '--filename=-'], manifest);
+  }
+
   /** helm as admin; resolves with stdout, rejects with what it said. */
   helm(...args: string[]): Promise<string> {
     return this.#run(this.#programs.helm, args);
@@ -105,14 +111,15 @@ export class RealCluster implements AsyncDisposable {
     await this.#resources.disposeAsync();
   }
 
-  async #run(command: string, args: readonly string[]): Promise<string> {
+  async #run(command: string, args: readonly string[], stdin = ''): Promise<string> {
     const own = join(this.directory, 'home');
-    const { stdout } = await run(command, args, {
+    const running = run(command, args, {
       // Neither the user's own clusters nor their settings.
       env: { PATH: process.env.PATH, HOME: own, KUBECONFIG: this.kubeconfig, KUBERC: 'off' },
       maxBuffer: 64 * 2 ** 20,
     });
-    return stdout;
+    running.child.stdin?.end(stdin);
+    return (await running).stdout;
   }
 }
 

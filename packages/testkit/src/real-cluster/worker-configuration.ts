@@ -53,10 +53,11 @@ export function workerConfiguration(files: WorkerFiles): Record<string, string> 
         x509: { clientCAFile: files.clientCertificateAuthority },
       },
       authorization: { mode: 'Webhook' },
-      // Hosts with cgroup v1, and pods directly below one cgroup that can be found and removed by its name.
+      // Hosts with cgroup v1, and all pods below one cgroup that can be found and removed by its name.
       failCgroupV1: false,
       cgroupDriver: 'cgroupfs',
-      cgroupsPerQOS: false,
+      // Without these, kubelet 1.36 crashes on a pod with limits: it looks for a cgroup of the pod to resize.
+      cgroupsPerQOS: true,
       cgroupRoot: `/${files.cgroup}`,
       enforceNodeAllocatable: [],
       failSwapOn: false,
