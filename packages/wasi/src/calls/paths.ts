@@ -72,7 +72,9 @@ export function pathCalls({ memory, table, namespace, times }: Process): Calls {
     },
     path_create_directory(fd: number, pointer: number, length: number) {
       const base = at(fd, PATH_CREATE_DIRECTORY);
-      const { parent, name, node } = resolveAt(namespace, base, memory.text(pointer, length), 'never');
+      // A slash at the end says nothing here: a file of that name exists (mkdir(2)), it is not "no directory".
+      const path = memory.text(pointer, length).replace(/(?<=[^/])\/+$/, '');
+      const { parent, name, node } = resolveAt(namespace, base, path, 'never');
       if (node) throw errno(wasi.ERRNO_EXIST);
       writable(parent.mount);
       parent.node.createDirectory(name);
@@ -103,6 +105,8 @@ export function pathCalls({ memory, table, namespace, times }: Process): Calls {
       const { parent, name, node, slash } = resolveAt(namespace, base, memory.text(pointer, length), 'never');
       if (text === '') throw errno(wasi.ERRNO_NOENT);
       if (text.includes('\0')) throw errno(wasi.ERRNO_INVAL);
+      // As wasmtime: a program cannot make links that leave its sandbox. Those that an image brings are followed.
+      if (text.startsWith('/')) throw errno(wasi.ERRNO_PERM);
       if (node) throw errno(wasi.ERRNO_EXIST);
       if (slash) throw errno(wasi.ERRNO_NOENT);
       writable(parent.mount);

@@ -157,6 +157,18 @@ int main(void) {
   CASE(unlink_at("dangling"));
   CASE(unlink_at("loop1"));
   CASE(unlink_at("dirslashlink"));
+  CASE(mkdir_at("file/"));
+  CASE(symlink_at("nowhere", "dead"));
+  CASE(mkdir_at("dead"));
+  CASE(mkdir_at("dead/"));
+  CASE(mkdir_at("dir///"));
+  CASE(symlink_at("/absolute", "absolute"));
+  CASE(symlink_at("/", "root"));
+  CASE(stat_at("absolute", 0));
+  CASE(symlink_at("x", "file/"));
+  CASE(symlink_at("x", "dir/"));
+  CASE(link_at("dir/", "h"));
+  CASE(link_at("dir", "h/"));
   char longname[300];
   memset(longname, 'n', 256);
   longname[256] = 0;
