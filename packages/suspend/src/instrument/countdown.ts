@@ -1,3 +1,4 @@
+import type { FunctionCode } from '../analysis/function-code.ts';
 import { op } from '../module/opcodes.ts';
 import { valueType } from '../module/value-type.ts';
 import type { ByteWriter } from '../module/writer.ts';
@@ -84,4 +85,14 @@ export class Countdown {
     out.put(op.i32Sub, op.i32Sub).u8(op.globalSet).u32(fuel);
     out.u8(op.localGet).u32(this.#left).u8(op.localSet).u32(this.#loaded);
   }
+}
+
+/** Units that a turn of the loop at instruction i takes. */
+export function loopWeight(code: FunctionCode, i: number): number {
+  return Math.min(code.weight[i]!, 0xffff);
+}
+
+/** Units that a call of a function with so many instructions takes at its entry. */
+export function entryWeight(instructions: number): number {
+  return Math.min(8 + (instructions >> 3), 1024);
 }

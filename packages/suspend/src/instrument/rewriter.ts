@@ -1,4 +1,3 @@
-import type { FunctionCode } from '../analysis/function-code.ts';
 import { findLive } from '../analysis/liveness.ts';
 import { type CountdownRegions, findRegions, noRegions } from '../analysis/regions.ts';
 import { findSites, OperandMap, type Site } from '../analysis/sites.ts';
@@ -8,7 +7,7 @@ import { ByteWriter } from '../module/writer.ts';
 import { type CaptureShape, handledSites } from './capture-shape.ts';
 import { identifyCaught, throwCaughtAgain } from './caught-code.ts';
 import type { RewriteContext } from './context.ts';
-import { Countdown } from './countdown.ts';
+import { Countdown, entryWeight, loopWeight } from './countdown.ts';
 import { FrameLocals } from './frame-locals.ts';
 import { callSignature, isDirectCall, pushedTypes } from './instruction-types.ts';
 import { writeBlockType, writeLandingPad } from './landing-pad.ts';
@@ -634,12 +633,4 @@ export class Rewriter {
     this.out.u8(op.call).u32(context.segmentHelper(code[i]!, a[i]!, b[i]!));
     this.#copied = pos[i + 1]!;
   }
-}
-
-function loopWeight(code: FunctionCode, i: number): number {
-  return Math.min(code.weight[i]!, 0xffff);
-}
-
-function entryWeight(instructions: number): number {
-  return Math.min(8 + (instructions >> 3), 1024);
 }

@@ -111,8 +111,3 @@ export class ByteWriter {
     this.length = 0;
   }
 }
-
-/** Bytes that `u32` would take. */
-export function lebLength(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
-}
