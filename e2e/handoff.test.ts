@@ -20,6 +20,7 @@ afterAll(() => cluster?.[Symbol.asyncDispose]());
 class Lines {
   readonly #kubectl: ReturnType<TestCluster['playground']['kubectlStream']>;
   #count = 0;
+  #ended = false;
   #more = Promise.withResolvers<void>();
 
   constructor(pod: TestPod) {
@@ -27,23 +28,30 @@ class Lines {
     this.#kubectl.stderr.resume();
     this.#kubectl.stdout.on('data', (chunk: Buffer) => {
       this.#count += chunk.toString().split('\n').length - 1;
-      this.#more.resolve();
-      this.#more = Promise.withResolvers();
+      this.#wake();
     });
-    this.#kubectl.stdout.once('end', () =>
-      this.#more.reject(new Error('the log ended: the program was done before it had moved everywhere')),
-    );
-    this.#more.promise.catch(() => undefined);
+    this.#kubectl.stdout.once('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
   }
 
   /** Resolves after this many further lines. */
   async further(lines: number): Promise<void> {
     const wanted = this.#count + lines;
-    while (this.#count < wanted) await this.#more.promise;
+    while (this.#count < wanted) {
+      if (this.#ended) throw new Error('the log ended: the program was done before it had moved everywhere');
+      await this.#more.promise;
+    }
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {
     return this.#kubectl[Symbol.asyncDispose]();
+  }
+
+  #wake(): void {
+    this.#more.resolve();
+    this.#more = Promise.withResolvers();
   }
 }
 
