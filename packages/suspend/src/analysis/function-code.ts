@@ -159,7 +159,7 @@ export class FunctionCode {
         case imm.none:
           break;
         case imm.index:
-          a[n] = r.u32();
+          a[n] = this.#indexImmediate(r);
           break;
         case imm.s32:
           a[n] = r.s32();
@@ -168,8 +168,8 @@ export class FunctionCode {
           this.#memarg(r);
           break;
         case imm.index2:
-          a[n] = r.u32();
-          b[n] = r.u32();
+          a[n] = this.#indexImmediate(r);
+          b[n] = this.#indexImmediate(r);
           break;
         case imm.s64:
           r.skipLeb();
@@ -330,6 +330,13 @@ export class FunctionCode {
       }
       n++;
     }
+  }
+
+  /** An index that fits the signed arrays; a larger one would turn negative there and pass the checks. */
+  #indexImmediate(r: ByteReader): number {
+    const at = r.pos;
+    const index = r.u32();
+    return index < 0x80000000 ? index : r.fail(`index ${index} does not exist`, at);
   }
 
   #indirect(r: ByteReader, n: number, at: number): void {

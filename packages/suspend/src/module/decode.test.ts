@@ -112,3 +112,11 @@ test('a module that is cut short or damaged anywhere gives an error of ours or p
     attempt(damaged);
   }
 });
+
+test('an index beyond two to the 31 is refused like any that does not exist', () => {
+  // (func table.get 0xffffffff): would be -1 in a signed array.
+  const body = [0, 0x41, 0, 0x25, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x1a, 0x0b];
+  const code = [10, body.length + 2, 1, body.length, ...body];
+  const bytes = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, ...code);
+  expect(() => instrument(bytes)).toThrow(/index 4294967295 does not exist/);
+});
