@@ -3,6 +3,7 @@ import { compileC } from './compile.ts';
 
 /** The programs in the folder `programs`; the first lines of each source say what it does. */
 export const programNames = [
+  'ballast',
   'binary-bytes',
   'compute',
   'echo-args',
