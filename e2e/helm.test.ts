@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, launchBrowser, type Page } from '@wigeon/browsers';
+import { type ApiClient, createApiClient } from '@wigeon/node';
 import { imageFromModule, pushImage } from '@wigeon/oci-client';
 import { buildNodeImage } from '@wigeon/release';
 import { type ProgramName, program } from '@wigeon/testkit/programs';
@@ -17,13 +18,16 @@ const namespace = 'wigeon-system';
 describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
   const resources = new AsyncDisposableStack();
   let cluster: RealCluster;
+  let api: ApiClient;
   let browser: Browser;
   let before: readonly string[];
   let notes: string;
   let page: string;
+  let tab: Page;
 
   beforeAll(async () => {
     cluster = resources.use(await RealCluster.start());
+    api = resources.use(createApiClient(cluster.kubeconfig));
     const plainHttp = [cluster.registryOutside];
     await pushImage(await buildNodeImage(), `${cluster.registryOutside}/wigeon:test`, { plainHttp });
     await cluster.kubectl('create', 'namespace', namespace);
@@ -86,14 +90,14 @@ describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
   }
 
   /** Creates a Job of ten pods for the node. */
-  async function createJob(name: string, image: string, args: readonly string[]): Promise<void> {
+  async function createJob(name: string, image: string, args: readonly string[], parallelism = 10): Promise<void> {
     await apply({
       apiVersion: 'batch/v1',
       kind: 'Job',
       metadata: { name },
       spec: {
         completions: 10,
-        parallelism: 10,
+        parallelism,
         backoffLimit: 0,
         template: {
           metadata: { annotations: { 'wigeon.dev/checkpoint-interval': '1s' } },
@@ -103,9 +107,26 @@ describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
     });
   }
 
+  /** The pods of a Job that has just been created, when its controller has made the first. */
+  async function untilPodsOf(job: string): Promise<string[]> {
+    await cluster.kubectl('wait', `job/${job}`, '--for=jsonpath={.status.active}', '--timeout=30s');
+    return podsOf(job);
+  }
+
   async function podsOf(job: string): Promise<string[]> {
     const names = await cluster.kubectl('get', 'pods', `--selector=job-name=${job}`, '--output=name');
     return names.trim().split('\n');
+  }
+
+  /** Reads a pod's log as it comes, until it holds this text. */
+  async function untilLogged(pod: string, text: string): Promise<void> {
+    let log = '';
+    const path = `/api/v1/namespaces/default/pods/${pod.replace('pod/', '')}/log`;
+    for await (const part of await api.stream(path, { query: { follow: true } })) {
+      log += Buffer.from(part).toString();
+      if (log.includes(text)) return;
+    }
+    throw new Error(`${pod} ended without "${text}":\n${log}`);
   }
 
   /** Opens a tab on a site of another origin that carries the tag from the notes. */
@@ -145,7 +166,7 @@ describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
     resources.defer(() => void site.close());
     page = `http://localhost:${(site.address() as AddressInfo).port}/`;
     browser = resources.use(await launchBrowser('chromium'));
-    await openTab();
+    tab = await openTab();
     await untilAgents('True');
   });
 
@@ -172,6 +193,36 @@ describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
     expect(pods).toHaveLength(10);
     for (const pod of pods) expect(await cluster.kubectl('logs', pod)).toContain('two');
     await cluster.kubectl('delete', 'job', 'echo');
+  });
+
+  it('goes on with a Job whose tab is closed half-way, when a second one opens', async () => {
+    const image = await pushProgram('compute');
+    // Five at a time: less than an agent takes, so that all of them are moved.
+    const args = ['40', '/result', String(2 ** 20)];
+    await createJob('disturbed', image, args, 5);
+    const [first] = await untilPodsOf('disturbed');
+    await cluster.kubectl('wait', first!, '--for=condition=Ready', '--timeout=60s');
+    await untilLogged(first!, 'step 20 of 40');
+    await tab.close();
+    await untilAgents('False');
+    tab = await openTab();
+    await cluster.kubectl('wait', 'job/disturbed', '--for=condition=Complete', '--timeout=150s');
+
+    const pods = await podsOf('disturbed');
+    expect(pods).toHaveLength(10);
+    // The program computes its output from its arguments: the pods that were never moved say what it has to be.
+    const logs = new Set<string>();
+    for (const pod of pods) {
+      logs.add(await cluster.kubectl('logs', pod));
+      const restarts = 'jsonpath={.status.containerStatuses[0].restartCount}';
+      expect(await cluster.kubectl('get', pod, `--output=${restarts}`)).toBe('0');
+    }
+    expect([...logs]).toEqual([expect.stringMatching(/^step 1 of 40: .*\nstep 40 of 40: \w+\nresult \w+\n$/s)]);
+    const events = await cluster.kubectl('get', 'events', '--field-selector=reason=Migrated', '--output=name');
+    expect(events).not.toBe('');
+    const node = ['get', 'pod', 'wigeon-0', `--namespace=${namespace}`];
+    expect(await cluster.kubectl(...node, '--output=jsonpath={.status.containerStatuses[0].restartCount}')).toBe('0');
+    await cluster.kubectl('delete', 'job', 'disturbed');
   });
 
   it('is upgraded without another key', async () => {
