@@ -9,7 +9,6 @@ import { version } from '../version.ts';
 
 export function nodeCommand(): Command {
   return new Command('node')
-    .description('run the virtual kubelet')
     .addCommand(runCommand(), { isDefault: true })
     .addCommand(prepareCommand())
     .addCommand(removeCommand());
