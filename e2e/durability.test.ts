@@ -64,6 +64,40 @@ describe('agents that come and go', () => {
     await frozen[Symbol.asyncDispose]();
   });
 
+  it('a module that cannot be suspended runs plain, and says why', async () => {
+    await using agent = await cluster.agent('node');
+    expect(agent.engine).toBe('node');
+    // A command with shared memory: that means threads, whose stacks the engine does not know.
+    const shared = Buffer.from(
+      '0061736d01000000' +
+        '010401600000' +
+        '03020100' +
+        '050401030101' +
+        '07130206' +
+        '6d656d6f7279' +
+        '020006' +
+        '5f7374617274' +
+        '0000' +
+        '0a040102000b',
+      'hex',
+    );
+    const image = await cluster.imageOf('shared', async () => shared);
+    const pod = await cluster.pod({ image });
+    expect(await pod.ends()).toMatchObject({ phase: 'Succeeded', exitCode: 0 });
+    const event = (await pod.events()).find(({ reason }) => reason === 'NotSuspendable');
+    expect(event?.message).toMatch(/runs without checkpoints.*(shared|thread)/);
+  });
+
+  it('a pod that does not want to be suspended is lost with its agent', async () => {
+    const agent = await cluster.agent('node');
+    const pod = await cluster.run('spin', { annotations: { 'wigeon.dev/suspend': 'off' } });
+    await pod.untilRunning();
+    await agent[Symbol.asyncDispose]();
+    const end = await pod.ends();
+    expect(end).toMatchObject({ phase: 'Failed', exitCode: 137 });
+    expect(end.message).toMatch(/left/);
+  });
+
   it('a program without an agent lies suspended, shows it, and goes on when one comes', async () => {
     const first = await cluster.agent('node');
     const pod = await cluster.run('compute', { args, annotations });
