@@ -22,6 +22,8 @@ function runCommand(): Command {
       const config = await loadConfig(file);
       using interrupt = untilInterrupted();
       const log = pino({ level: config.logLevel });
+      // A promise that nobody awaits is a mistake of ours, but no reason to drop what all pods and agents have.
+      process.on('unhandledRejection', (err) => log.error({ err }, 'a promise failed unheard'));
       await using node = await startNode({ config, assets: await agentAssets(), log, version });
       log.info({ node: node.name, gateway: node.gatewayPort, kubelet: node.kubeletPort }, 'node ready');
       await aborted(interrupt.signal);

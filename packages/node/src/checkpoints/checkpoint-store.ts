@@ -153,7 +153,7 @@ export class ContainerCheckpoints {
       this.#discard();
       const path = join(this.#directory, `incoming-${epoch}-${sequence}`);
       mkdirSync(this.#directory, { recursive: true });
-      incoming = { epoch, sequence, path, file: createWriteStream(path), hash: createHash('sha256'), size: 0 };
+      incoming = { epoch, sequence, path, file: openFile(path), hash: createHash('sha256'), size: 0 };
       this.#incoming = incoming;
     }
     incoming.size += bytes.length;
@@ -174,19 +174,20 @@ export class ContainerCheckpoints {
       throw new ProtocolError('out-of-protocol', `checkpoint ${message.sequence} without its bytes`);
     }
     const digest = `sha256:${incoming.hash.digest('hex')}`;
-    await new Promise<void>((resolve, reject) =>
-      incoming.file.end((error?: Error | null) => (error ? reject(error) : resolve())),
-    );
-    if (digest !== message.blob.digest || incoming.size !== message.blob.size) {
-      await rm(incoming.path, { force: true });
-      throw new ProtocolError(
-        'out-of-protocol',
-        `checkpoint ${message.sequence} is ${digest} of ${incoming.size} bytes, announced as ${message.blob.digest} of ${message.blob.size}`,
-      );
-    }
     const { epoch, sequence, base, blob, streams, takenAt, memoryBytes } = message;
     const record: CheckpointRecord = { epoch, sequence, base, blob, streams, takenAt, memoryBytes };
-    const saved = this.#saving.then(() => this.#record(record, incoming.path));
+    // All of it in the queue that `clear` waits for: its directory must not go away underneath.
+    const saved = this.#saving.then(async () => {
+      await closeFile(incoming.file);
+      if (digest !== blob.digest || incoming.size !== blob.size) {
+        await rm(incoming.path, { force: true });
+        throw new ProtocolError(
+          'out-of-protocol',
+          `checkpoint ${sequence} is ${digest} of ${incoming.size} bytes, announced as ${blob.digest} of ${blob.size}`,
+        );
+      }
+      await this.#record(record, incoming.path);
+    });
     this.#saving = saved.catch(() => undefined);
     await saved;
     return record;
@@ -228,6 +229,18 @@ export class ContainerCheckpoints {
     incoming.file.destroy();
     void rm(incoming.path, { force: true }).catch(() => undefined);
   }
+}
+
+/** A stream whose failure (a full disk) is told when it is closed, and never to nobody. */
+function openFile(path: string): WriteStream {
+  return createWriteStream(path).on('error', () => undefined);
+}
+
+function closeFile(file: WriteStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (file.errored) reject(file.errored);
+    else file.once('error', reject).end(() => resolve());
+  });
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -89,7 +89,10 @@ export class PodWorker {
       void this.#writeStatus();
     });
     const stopping = this.#untilTerminating().then(() => this.#stop(finished));
-    await Promise.race([finished, stopping.then(() => finished)]);
+    const stopped = stopping.then(() => finished);
+    // Whichever loses the race must not fail unheard.
+    stopped.catch(() => undefined);
+    await Promise.race([finished, stopped]);
   }
 
   /** Ends what runs: asks the agents, and gives up on those that do not answer within the grace period. */
