@@ -9,7 +9,7 @@ import {
   ProtocolError,
   type StreamOffsets,
 } from '@wigeon/protocol';
-import { writeDurably } from '../images/durable-files.ts';
+import { writeDurably } from '../disk/index.ts';
 
 /** A checkpoint on disk. */
 export interface CheckpointRecord {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '@wigeon/oci-client';
-import { type TemporaryNames, writeDurably } from './durable-files.ts';
+import { type TemporaryNames, writeDurably } from '../disk/index.ts';
 
 /** An image that is complete in the store, by the digest of its manifest. */
 export interface ImageRecord {

@@ -19,7 +19,7 @@ import {
   type TreeEntry,
   withPlainHttp,
 } from '@wigeon/oci-client';
-import { TemporaryNames, writeDurably } from './durable-files.ts';
+import { TemporaryNames, writeDurably } from '../disk/index.ts';
 import { collectGarbage, type Watermarks } from './garbage-collection.ts';
 import { asImageError, ImageError } from './image-error.ts';
 import { type AccessRecord, type ImageRecord, type NameRecord, RecordStore } from './image-records.ts';

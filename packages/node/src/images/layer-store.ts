@@ -10,7 +10,7 @@ import {
   type LayerEntry,
   unpackLayer,
 } from '@wigeon/oci-client';
-import { syncDirectory, type TemporaryNames } from './durable-files.ts';
+import { syncDirectory, type TemporaryNames } from '../disk/index.ts';
 
 /** Where the bytes of a file are. */
 export interface BlobLocation {

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkModule, createNodeHasher, type Digest, digestHex, isDigest, OciError } from '@wigeon/oci-client';
-import { type TemporaryNames, writeDurably } from './durable-files.ts';
+import { type TemporaryNames, writeDurably } from '../disk/index.ts';
 import { type BlobLocation, fileNameOf } from './layer-store.ts';
 
 /** Modules that were checked, each a file of its own: what agents fetch. A file that has its name is complete and valid. */

@@ -3,7 +3,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { engineVersion } from '@wigeon/suspend';
-import { writeDurably } from '../images/durable-files.ts';
+import { writeDurably } from '../disk/index.ts';
 import type { InstrumentAnswer, InstrumentTask } from './instrument.worker.ts';
 
 interface Location {

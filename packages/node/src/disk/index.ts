@@ -1,0 +1,1 @@
+export { syncDirectory, TemporaryNames, writeDurably } from './durable-files.ts';
