@@ -233,6 +233,14 @@ describe.skipIf(whyNoCluster() !== undefined)('the chart', () => {
     await cluster.kubectl('delete', 'job', 'disturbed');
   });
 
+  it('has run in one process all the while', async () => {
+    const status = await cluster.kubectl(
+      ...['get', 'pod', 'wigeon-0', `--namespace=${namespace}`, '--output=jsonpath={.status.containerStatuses[0]}'],
+    );
+    const { restartCount, lastState } = JSON.parse(status) as { restartCount: number; lastState: object };
+    expect({ restartCount, lastState }).toEqual({ restartCount: 0, lastState: {} });
+  });
+
   it('is upgraded without another key', async () => {
     const key = () =>
       cluster.kubectl('get', 'secret', 'wigeon', `--namespace=${namespace}`, '--output=jsonpath={.data}');
