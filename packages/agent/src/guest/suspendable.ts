@@ -1,16 +1,10 @@
 // Runs one instrumented program in slices. Between two slices the worker handles its messages, so a checkpoint can be
 // asked for in every engine, without shared memory and without any header on the host page.
-import {
-  decodeSnapshot,
-  Program,
-  restoreSnapshot,
-  type SnapshotBase,
-  SuspendableModule,
-  takeSnapshot,
-} from '@wigeon/suspend';
-import { decodeState, encodeState, WasiHost, type WasiState } from '@wigeon/wasi';
+import { type Program, type SnapshotBase, SuspendableModule, takeSnapshot } from '@wigeon/suspend';
+import { encodeState, WasiHost, type WasiState } from '@wigeon/wasi';
 import type { GuestCommand, GuestExit, GuestStart } from './messages.ts';
 import { environment, exitOf, guestOutput, messageOf, type Post, startError } from './run.ts';
+import { beginSuspendable } from './suspendable-program.ts';
 
 /** Longest time between two looks at the messages, in milliseconds. A slice costs a fraction of one. */
 const SLICE_MS = 40;
@@ -74,36 +68,24 @@ export class SuspendableGuest {
 
   #begin(): { program: Program; host: WasiHost } {
     const { module, argv, env, resume } = this.#start;
+    if (resume?.snapshots.length === 0) throw new Error('there is no snapshot to resume from');
     const write = guestOutput(this.#start, this.#post);
-    // The host's calls wait through the program, which exists only after the host's imports do.
-    let program: Program | undefined;
-    const suspendUntil = (ready: Promise<unknown>): never => {
-      if (!program) throw new Error('a host call waits before the program has begun');
-      return program.suspendUntil(ready);
-    };
-    const host = new WasiHost({
-      args: argv,
-      env: environment(env),
-      stdout: (bytes) => write('stdout', bytes),
-      stderr: (bytes) => write('stderr', bytes),
-      blocking: { kind: 'suspend', suspender: { suspendUntil } },
+    const { program, host } = beginSuspendable({
+      module: new SuspendableModule(module),
+      createHost: (blocking) =>
+        new WasiHost({
+          args: argv,
+          env: environment(env),
+          stdout: (bytes) => write('stdout', bytes),
+          stderr: (bytes) => write('stderr', bytes),
+          blocking,
+        }),
+      snapshots: resume?.snapshots ?? [],
     });
-    program = new Program(new SuspendableModule(module), host.imports);
-    host.bind(program.instance);
-    if (resume) this.#restore(program, host, resume);
-    else program.start();
+    this.#sequence = resume?.sequence ?? 0;
     this.#program = program;
     this.#host = host;
     return { program, host };
-  }
-
-  #restore(program: Program, host: WasiHost, { snapshots, sequence }: NonNullable<GuestStart['resume']>): void {
-    const last = snapshots.at(-1);
-    if (!last) throw new Error('there is no snapshot to resume from');
-    restoreSnapshot(program, last, snapshots.slice(0, -1));
-    const states = snapshots.map((bytes) => decodeState(decodeSnapshot(bytes).host));
-    host.restore(...(states as [WasiState, ...WasiState[]]));
-    this.#sequence = sequence;
   }
 
   /** Until a host call can complete; commands are obeyed meanwhile. @returns false when the program is to stay suspended */

@@ -1,17 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { beginSuspendable } from '@wigeon/agent/guest';
 import {
   compressSnapshot,
-  decodeSnapshot,
   decompressSnapshot,
   instrument,
-  Program,
+  type Program,
   type RunOutcome,
-  restoreSnapshot,
   SuspendableModule,
   takeSnapshot,
 } from '@wigeon/suspend';
-import { decodeState, encodeState, MemoryTree, type Mount, WasiHost } from '@wigeon/wasi';
+import { encodeState, MemoryTree, type Mount, WasiHost } from '@wigeon/wasi';
 import { hostDirectory } from '@wigeon/wasi/node';
 import { isTerminal, processInput, processOutput } from './standard-streams.ts';
 
@@ -58,7 +57,13 @@ async function runSuspendable(request: RunRequest): Promise<number> {
   const module = new SuspendableModule(new WebAssembly.Module(bytes));
   let snapshot = request.restore === undefined ? undefined : await decompressSnapshot(await readBytes(request.restore));
   for (;;) {
-    const { program, host } = begin(request, module, snapshot);
+    let polls = 0;
+    const { program, host } = beginSuspendable({
+      module,
+      createHost: (blocking) => createHost(request, blocking),
+      snapshots: snapshot ? [snapshot] : [],
+      options: suspend.kind === 'every' ? { atEachPoll: () => ++polls % suspend.polls === 0 } : {},
+    });
     const outcome = await untilStopped(program, suspend);
     host.flush();
     if (outcome.state === 'finished') return 0;
@@ -70,32 +75,6 @@ async function runSuspendable(request: RunRequest): Promise<number> {
     }
     snapshot = taken;
   }
-}
-
-function begin(
-  request: RunRequest,
-  module: SuspendableModule,
-  snapshot: Uint8Array<ArrayBuffer> | undefined,
-): { program: Program; host: WasiHost } {
-  let program: Program | undefined;
-  const suspendUntil = (ready: Promise<unknown>): never => {
-    if (!program) throw new Error('a host call waits before the program has begun');
-    return program.suspendUntil(ready);
-  };
-  const host = createHost(request, { kind: 'suspend', suspender: { suspendUntil } });
-  let polls = 0;
-  const { suspend } = request;
-  program = new Program(
-    module,
-    host.imports,
-    suspend.kind === 'every' ? { atEachPoll: () => ++polls % suspend.polls === 0 } : {},
-  );
-  host.bind(program.instance);
-  if (snapshot) {
-    restoreSnapshot(program, snapshot);
-    host.restore(decodeState(decodeSnapshot(snapshot).host));
-  } else program.start();
-  return { program, host };
 }
 
 /** Runs until the program ends or is to be suspended; waits of host calls are served in between. */
